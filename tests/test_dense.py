@@ -30,6 +30,7 @@ from pipeline.training.common.trainer import curve_names
 from pipeline.training.common.warm_up import warm_up
 from pipeline.training.compiled import elementwise, epochs
 from pipeline.training.compiled.eligible import ACTIVATIONS, OPTIMIZERS, DenseStack, dense_stack
+from pipeline.training.compiled.lanes import LANES
 
 SMALL_STEPS = {"class_name": "SGD", "config": {"learning_rate": 0.05, "momentum": 0.5}}
 
@@ -42,10 +43,11 @@ def trained(circles: Split, recipe: VariantParams | None = None, **changes: obje
 
 def activated(activation: str, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the activations of float32 pre-activations, and their slopes."""
-    after, slopes = np.empty_like(before), np.empty_like(before)
-    elementwise.activate(ACTIVATIONS.index(activation), before, 0, before.size, after)
-    elementwise.differentiate(ACTIVATIONS.index(activation), after, 0, after.size, slopes)
-    return after, slopes
+    code, size = ACTIVATIONS.index(activation), -(-before.size // LANES) * LANES
+    after, slopes = np.resize(before, size), np.ones(size, np.float32)
+    elementwise.activate(code, after, 0, size)
+    elementwise.multiply_by_slopes(code, after, 0, size, slopes)
+    return after[: before.size], slopes[: before.size]
 
 
 def sgd(**config: float | bool) -> dict:

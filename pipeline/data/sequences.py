@@ -48,7 +48,7 @@ def adding_problem(random: np.random.Generator, samples: int, steps: int) -> tup
     marked = [random.integers(0, half, samples), random.integers(half, steps, samples)]
     for each in marked:
         marks[rows, each] = 1
-    return np.stack([numbers, marks], axis=2), sum(numbers[rows, each] for each in marked)
+    return np.stack([numbers, marks], axis=2), numbers[rows, marked[0]] + numbers[rows, marked[1]]
 
 
 def temporal_order(random: np.random.Generator, samples: int, steps: int) -> tuple[np.ndarray, np.ndarray]:

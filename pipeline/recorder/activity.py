@@ -123,7 +123,7 @@ class Activity:
             def activation(each: tf.Tensor) -> tf.Tensor:
                 return function(each, *args, **kwargs)
 
-            value, slope = _with_slope(activation, signal)
+            value, slope = with_slope(activation, signal)
             greatest = self._greatest_slope(operation, activation, signal)
             self._count(target, operation, tf.stop_gradient(value), slope, greatest)
             return value
@@ -135,8 +135,8 @@ class Activity:
         if type(operation).__name__ == "PReLU":  # its slope is a weight of each unit
             grid = tf.reshape(GRID, (-1, *[1] * (len(signal.shape) - 1)))
             signals = tf.broadcast_to(tf.cast(grid, signal.dtype), (len(GRID), *signal.shape[1:]))
-            return tf.reduce_max(tf.abs(_with_slope(function, signals)[1]), axis=0)
-        return tf.reduce_max(tf.abs(_with_slope(function, tf.cast(GRID, signal.dtype))[1]))
+            return tf.reduce_max(tf.abs(with_slope(function, signals)[1]), axis=0)
+        return tf.reduce_max(tf.abs(with_slope(function, tf.cast(GRID, signal.dtype))[1]))
 
     def _count(
         self, row: int, operation: keras.Operation, value: tf.Tensor, slope: tf.Tensor, greatest: tf.Tensor
@@ -179,7 +179,8 @@ class _Counts:
         return float((on == 0).mean()), (below[:-1] / below[-1]).astype(np.float32)
 
 
-def _with_slope(function: Elementwise, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def with_slope(function: Elementwise, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return value and slope of an elementwise function, of the shape of the inputs."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(inputs)
         value = function(inputs)

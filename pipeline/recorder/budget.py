@@ -10,6 +10,17 @@ from typing import Final
 AFTER_START: Final = 5
 
 
+def seconds_after_start(share: float, training: float, start: float) -> float:
+    """Return how many seconds measuring may take after the start.
+
+    Args:
+        share: the largest measuring time, as a fraction of the training time; it includes the start.
+        training: the seconds of training so far.
+        start: the seconds of the start.
+    """
+    return max(share * training - start, AFTER_START * share * start)
+
+
 class Budget:
     """Counts the seconds of training and of measuring.
 
@@ -33,9 +44,7 @@ class Budget:
         """
         if self._share is None or self._shortest_measurement is None:
             return True
-        allowed = max(
-            self._share * self._training_seconds - self._start_seconds, AFTER_START * self._share * self._start_seconds
-        )
+        allowed = seconds_after_start(self._share, self._training_seconds, self._start_seconds)
         return self._measuring_seconds + 2 * self._shortest_measurement <= allowed
 
     def epoch_begins(self) -> None:

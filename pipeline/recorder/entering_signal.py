@@ -12,7 +12,7 @@ from pipeline.foundations.untyped import Array, Batch
 from pipeline.history import scales
 from pipeline.recorder.layers import BESIDE, BESIDE_NAMES, Row, every_layer, inference_mode
 from pipeline.recorder.probe import Probe, Rows
-from pipeline.recorder.replaced_attributes import replaced
+from pipeline.recorder.replaced_attributes import Change, replaced
 
 SIGNAL_ROWS: Final = 256  # rows of the pass
 P = ParamSpec("P")
@@ -51,7 +51,7 @@ class EnteringSignal:
         self._masks: list[Batch] = []
         kernels = {id(row.owner) for row in rows if row.variable.name not in BESIDE_NAMES}
         layers = [each for each in every_layer(model) if isinstance(each, keras.layers.RNN) or id(each) in self._owners]
-        changes = [(layer, "call", self._noting(layer, id(layer) in kernels)) for layer in layers]
+        changes: list[Change] = [(layer, "call", self._noting(layer, id(layer) in kernels)) for layer in layers]
         with replaced(changes), keras.StatelessScope():
             for piece in probe.pieces(self._few):
                 model(piece.inputs, **inference_mode(model))

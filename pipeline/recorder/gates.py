@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from pipeline.history.time_profiles import GATE_SLOPE
-from pipeline.recorder.activity import GRID, Elementwise, _with_slope
+from pipeline.recorder.activity import GRID, Elementwise, with_slope
 
 
 def gate_function(layer: keras.layers.RNN) -> Elementwise | None:
@@ -31,8 +31,8 @@ def count_saturated(
             steps 0: the state before a step that follows a masked one within a row then counts as 0.
     """
     signals = _gate_signals(cell, tf.cast(inputs, tf.float32), tf.cast(before, tf.float32))
-    value, slope = _with_slope(function, signals)
-    greatest = tf.reduce_max(tf.abs(_with_slope(function, tf.constant(GRID))[1]))
+    value, slope = with_slope(function, signals)
+    greatest = tf.reduce_max(tf.abs(with_slope(function, tf.constant(GRID))[1]))
     is_on = tf.logical_not(tf.logical_and(tf.equal(value, 0.0), tf.equal(slope, 0.0)))
     is_saturated = tf.logical_and(is_on, tf.abs(slope) < GATE_SLOPE * greatest)
     return tf.reduce_sum(tf.cast(is_saturated, tf.float32), 2), tf.reduce_sum(tf.ones_like(slope), 2)

@@ -24,7 +24,7 @@ def kernel_summary(
         has_histograms: whether to add histograms.
     """
     kernels, kernel_gradients = _arrays(now), _arrays(gradients)
-    values = {
+    values: dict[str, Array] = {
         "weight_l1": np.array([np.abs(each).sum() for each in kernels], np.float32),
         "unit_spread": np.array([_unit_spread(each) for each in kernels], np.float32),
     }

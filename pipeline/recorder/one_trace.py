@@ -16,19 +16,21 @@ class OneTrace(Generic[R]):
     A model that needs to know the number of rows cannot be traced so: then each number of rows is traced.
     """
 
-    def __init__(self, function: Callable[..., R]) -> None:
-        self._by_shape: Callable[..., R] = tf.function(function, autograph=False)
-        self._concrete: Callable[..., R] | None = None
+    def __init__(self, function: Callable[[Batch, Batch, Batch], R]) -> None:
+        self._by_shape = tf.function(function, autograph=False)
+        self._concrete: Callable[[Batch, Batch, Batch], R] | None = None
 
     def __call__(self, weights: Batch, states: Batch, rows: Batch) -> R:
         """Return what the function returns for weights, states of layers, and rows [row, ...]."""
-        if self._concrete is None:
+        function = self._concrete
+        if function is None:
             try:
                 any_rows = tf.nest.map_structure(_with_any_rows, rows)
-                self._concrete = self._by_shape.get_concrete_function(weights, states, any_rows)
+                function = self._by_shape.get_concrete_function(weights, states, any_rows)
             except Exception:  # the model's own code needs the number of rows; any other error comes again
-                self._concrete = self._by_shape
-        return self._concrete(weights, states, rows)
+                function = self._by_shape
+            self._concrete = function
+        return function(weights, states, rows)
 
 
 def _with_any_rows(leaf: tf.Tensor | None) -> tf.TensorSpec | None:

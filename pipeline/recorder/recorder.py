@@ -31,6 +31,7 @@ from pipeline.history.time_profiles import TIME_VALUES, RecurrentCall, with_time
 
 UNKNOWN_TASK = Task("regression", ("output",))  # the task of a record if the model's task is unknown
 LOG_PREFIX = "log_"
+SKIPPED_EPOCHS = "skipped_epochs"  # attribute of a record: see `Recorder`
 
 
 class MeasuredState(NamedTuple):
@@ -54,6 +55,7 @@ class Recorder:
     facts: one number each about the model's inputs and possible outputs, by names of REPLICA_VALUES.
     fit_facts: one number each about what happens around the model, by names of FIT_FACTS in `diagnosis.fit_facts`.
     fit_texts: names that belong to these facts, by names of FIT_TEXTS there.
+    skipped_epochs: how many epochs were to be measured, but measuring them would have taken too long.
     """
 
     states: dict[int, MeasuredState] = field(default_factory=dict)
@@ -61,6 +63,7 @@ class Recorder:
     facts: dict[str, float] = field(default_factory=dict)
     fit_facts: dict[str, float] = field(default_factory=dict)
     fit_texts: dict[str, str] = field(default_factory=dict)
+    skipped_epochs: int = 0
 
     @property
     def last_epoch(self) -> int:
@@ -116,7 +119,8 @@ class Recorder:
         known = {"task_is_known": int(task is not None), LOSS_IS_KNOWN: int(is_loss_known)}
         facts = {name: np.array([fact]) for name, fact in self.fit_facts.items()}
         history = with_time_profiles(history, calls, self._layer_values(recorded, TIME_VALUES))
-        return with_fit_facts(self._with_logs(history), facts).assign_attrs(probe=probe, **known, **self.fit_texts)
+        measured = {"probe": probe, SKIPPED_EPOCHS: self.skipped_epochs}
+        return with_fit_facts(self._with_logs(history), facts).assign_attrs(**measured, **known, **self.fit_texts)
 
     @staticmethod
     def without_logs(history: xr.Dataset) -> xr.Dataset:

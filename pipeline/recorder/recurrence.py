@@ -5,9 +5,9 @@ outputs, and returns what the loop returns. The loop is Keras's own, so it serve
 Imports TensorFlow with the user's own settings.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import keras
 import numpy as np
@@ -22,8 +22,14 @@ from pipeline.recorder.replaced_attributes import replaced
 
 MOST_CALLS: Final = 4  # of one layer in one pass; `TimeDistributed` calls its layer once for each of its own steps
 GATE_ROWS: Final = 64  # from a piece with more rows, each n-th row measures the gates, at least so many
-# Takes input, initial states, mask and further arguments; returns the last output, all outputs, and the states.
-Loop = Callable[..., tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]]
+
+
+class Loop(Protocol):
+    """A layer's loop over time: returns the last output, all outputs, and the states."""
+
+    def __call__(
+        self, sequences: tf.Tensor, initial_state: Batch, mask: tf.Tensor | None = None, **more: Batch
+    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]: ...
 
 
 class _Reading:
@@ -165,7 +171,7 @@ def time_values(calls: Sequence[RecurrentCall], sums: Sequence[Array]) -> dict[s
     if not calls:
         return {}
     longest = max(len(call.steps) for call in calls)
-    values = {name: np.full((len(calls), longest), np.nan, np.float32) for name in TIME_VALUES}
+    values: dict[str, Array] = {name: np.full((len(calls), longest), np.nan, np.float32) for name in TIME_VALUES}
     with np.errstate(divide="ignore", invalid="ignore"):
         for number, (mean_abs, norm, count, state_norm, saturated, pairs) in enumerate(sums):
             means = (mean_abs / count, norm / count, saturated / pairs, state_norm / count)

@@ -101,9 +101,10 @@ class StepGradients:
         return tf.Variable(self._zeros, trainable=False)
 
     def _add(self, gradients: Sequence[Gradient], variables: Sequence[keras.Variable]) -> None:
-        if self._sums is None:
+        sums = self._sums
+        if sums is None:
             with tf.init_scope():  # because a step may be being traced
-                self._sums = self._make_sums()
+                sums = self._sums = self._make_sums()
         self._before_step()
         by_row = {
             self._rows[id(variable)]: gradient
@@ -111,9 +112,10 @@ class StepGradients:
             if gradient is not None and id(variable) in self._rows
         }
         if by_row:
-            self._gate.run(lambda: self._add_step(by_row))
+            self._gate.run(lambda: sums.assign_add(self._of_step(by_row)))
 
-    def _add_step(self, by_row: Mapping[int, Gradient]) -> None:
+    def _of_step(self, by_row: Mapping[int, Gradient]) -> tf.Tensor:
+        """Return what a step adds to the sums [row, 4]."""
         # Small kernels are measured together: the number of operations determines a small network's step time.
         small = [
             row for row in sorted(by_row) if self._sizes[row] <= GROUP_LIMIT and isinstance(by_row[row], tf.Tensor)
@@ -131,7 +133,7 @@ class StepGradients:
         step = tf.concat([tf.pow(scaled, ROOTS), np.ones((len(order), 1), np.float32)], axis=1)
         if order != list(range(len(self._rows))):
             step = tf.scatter_nd(np.array(order, np.int32)[:, None], step, self._zeros.shape)
-        self._sums.assign_add(step)
+        return step
 
     def _statistics(self, gradient: Gradient, size: float) -> list[tf.Tensor]:
         """Return a gradient's sum of |g|, sum of g^2 and number of zeros; its kernel has `size` entries."""

@@ -110,6 +110,7 @@ class Watching:
             measured.hooks.restart_rows()
         is_wanted = self._options.is_due(self._epoch_offset + epoch + 1, is_last)
         self._is_due = is_wanted and (is_last or self.budget.has_time)
+        self.recorder.skipped_epochs += is_wanted and not self._is_due
         if self._is_due:
             with self.budget.measuring(is_whole=False):
                 measured.keep_earlier_kernels()

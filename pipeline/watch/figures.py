@@ -78,7 +78,7 @@ def gradients(history: xr.Dataset) -> Figure:
 
 def gradient_by_time(history: xr.Dataset) -> Figure:
     """Draw how far back in time the gradient reaches in each recurrent layer; the record must have such a layer."""
-    return time_figures.gradient_by_time(times(history), history[RECURRENT_PATH].values)
+    return time_figures.gradient_by_time(times(history), history[RECURRENT_PATH].values.tolist())
 
 
 def draw_gradient_bar(drawing: Figure, panels: Sequence[Axes], is_below: bool = False) -> None:

@@ -17,6 +17,7 @@ from pipeline.foundations.files import save_text
 from pipeline.foundations.literal import as_code, in_markdown
 from pipeline.history import record
 from pipeline.history.time_profiles import has_time_profiles
+from pipeline.recorder.recorder import SKIPPED_EPOCHS
 from pipeline.report.figures.time_figures import REACH_CAPTION
 from pipeline.report.pages.document import Block, Bullets, Document, Picture, Section, Table, Text
 from pipeline.report.pages.html import render
@@ -149,9 +150,11 @@ def _recording(history: xr.Dataset, notes: Sequence[str]) -> Iterator[Block]:
         if "gradient_mean_abs" in history
         else ""
     )
+    skipped = int(history.attrs.get(SKIPPED_EPOCHS, 0))
+    limit = f" {epochs_in_words(skipped)} more would have taken too long: see `max_overhead`." if skipped else ""
     yield Text(
         f"{epochs} of training; layers were measured at {history.sizes['recorded_epoch']} epochs, epoch 0 included, in "
-        f"inference mode, on the probe: {history.attrs.get('probe', 'unknown rows')}.{gradients}"
+        f"inference mode, on the probe: {history.attrs.get('probe', 'unknown rows')}.{limit}{gradients}"
     )
     kind = record.task_of(history).kind if history.attrs.get("task_is_known") else "unknown"
     yield Text(f"The task: {kind}.")

@@ -6,7 +6,7 @@ from pipeline.diagnosis.constants import NEAR_VANISHING
 from pipeline.diagnosis.palette import BLACK, GREEN, PURPLE
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, number, reference, verb
 from pipeline.diagnosis.rules.dead_layer_rules import TANH_CELLS
-from pipeline.diagnosis.rules.time_rules import LONGER_MEMORY
+from pipeline.diagnosis.rules.time_rules import THROUGH_TIME
 from pipeline.diagnosis.setting import Setting
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
@@ -189,7 +189,7 @@ VANISHING = Cause(
         Against("layer_wise_pretraining", "each layer learns while it is next to the output"),
     ),
     advice=(
-        *LONGER_MEMORY,
+        *THROUGH_TIME,
         Advice(
             "with several recurrent layers, a `LayerNormalization` after each, or skip connections (residual)",
             fits=Setting.is_recurrent,

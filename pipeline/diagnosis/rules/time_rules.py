@@ -16,8 +16,8 @@ PROOF = (
     "without it. An experiment over seeds decides: shorter sequences are learned where longer ones are not."
 )
 
-# Advice for recurrent layers that forget the first steps; the rule of vanishing gradients by layer gives it, too.
-LONGER_MEMORY: Final = (
+# Advice against a gradient that vanishes in a recurrent layer; the rule `vanishing` gives it, too.
+THROUGH_TIME: Final = (
     Advice(
         "`LSTM` or `GRU` layers instead of `SimpleRNN`, with `orthogonal` recurrent kernels",
         "gated_cell",
@@ -143,7 +143,7 @@ VANISHING_IN_TIME = Cause(
     confused_with="`unmasked_padding`, which is checked first: its gradient vanishes on the padding. In `vanishing`, "
     f"the gradient shrinks from layer to layer. {PROOF}",
     advice=(
-        *LONGER_MEMORY,
+        *THROUGH_TIME,
         Advice("`mask_zero=True` or a `Masking` layer, if steps are padding", "masked_padding"),
     ),
     reads=("time_decades",),

@@ -45,8 +45,8 @@ def _reach(axes: Axes, cells: pd.DataFrame, numbers: str) -> None:
     _lines(axes, cells, REACH)
     steps = cells.groupby("along").steps.max()
     axes.plot(steps.index, steps, color=DARK_GREY, linestyle=":", linewidth=1.6, zorder=1)
-    end, above = (steps.index[-1], steps.iloc[-1]), {"textcoords": "offset points", "ha": "right"}
-    axes.annotate("all steps", end, (0, 8), fontsize=9, color=DARK_GREY, **above)
+    end, place = (steps.index[-1], steps.iloc[-1]), "offset points"
+    axes.annotate("all steps", end, (0, 8), textcoords=place, ha="right", fontsize=9, color=DARK_GREY)
     axes.set_yscale("log")
     low, high = 0.8 * float(cells.reach_q25.min()), 1.5 * float(steps.max())
     ticks = [each for each in TICKS if low <= each <= high]
@@ -73,8 +73,9 @@ def _lines(axes: Axes, cells: pd.DataFrame, columns: tuple[str, str, str]) -> No
         along = rows.along.to_numpy(float)
         places = along * (1 + shift) if is_wide else along + shift * (most - least)
         value, low, high = (rows[name].to_numpy(float) for name in columns)
-        style = {"color": colour, "fmt": f"{MARKERS[place % len(MARKERS)]}-", "markersize": 6, "capsize": 3}
-        axes.errorbar(places, value, yerr=[value - low, high - value], label=in_figure(line), linewidth=1.8, **style)
+        style = f"{MARKERS[place % len(MARKERS)]}-"
+        drawn = axes.errorbar(places, value, yerr=[value - low, high - value], fmt=style, color=colour, capsize=3)
+        drawn.set_label(in_figure(line))
     if is_wide:
         axes.set_xscale("log")
     axes.set_xticks(cells.along.unique(), [f"{each:g}" for each in cells.along.unique()])

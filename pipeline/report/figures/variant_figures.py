@@ -35,7 +35,8 @@ def figures(
     replica_count = evaluation.metrics.replicas
     yield "gradients", gradient_figures.gradient_by_layer_and_epoch(evaluation.layers, replica_count, title)
     if len(evaluation.times):
-        yield "gradient_by_time", time_figures.gradient_by_time(evaluation.times, history[RECURRENT_PATH].values, title)
+        paths = history[RECURRENT_PATH].values.tolist()
+        yield "gradient_by_time", time_figures.gradient_by_time(evaluation.times, paths, title)
     positions, scores = ranking.at_percentiles(history, rule.score, PERCENTILES)
     if "surface" in predictions and split.task.kind == "binary":
         chosen = surface_figures.Chosen(predictions, positions, scores)

@@ -3,11 +3,11 @@
 `fastmath` lets sums over samples run in the order that suits the processor's vectors. It relaxes nothing else: NaN and
 infinite values keep their meaning, because a diverged replica must be recognised.
 
-Products of matrices state their vectors and the order of their sums; see `lanes`. LLVM vectorises all other loops, and
-on x86-64 it optimises for one processor type on every machine. Otherwise it would choose the width of vectors, and
-thereby the order of sums, for each processor: results would differ in their last bits, and a network that trains on one
-machine could fail on another. Only the instructions depend on the actual processor: one without 512-bit vectors uses
-two vectors of 256 bits.
+Most loops state their vectors and the order of their sums; see `lanes`. LLVM vectorises the others, such as steps and
+losses, and on x86-64 it optimises for one processor type on every machine. Otherwise it would choose the width of
+vectors, and thereby the order of sums, for each processor: results would differ in their last bits, and a network that
+trains on one machine could fail on another. Only the instructions depend on the actual processor: one without 512-bit
+vectors uses two vectors of 256 bits.
 
 Compiling takes some fifteen seconds on each machine whenever these sources have changed. The code is kept in a folder
 named by a hash of these sources, in the user's cache folder or in NUMBA_CACHE_DIR if that is set. Clones and DVC's
@@ -99,9 +99,8 @@ other_locators = numba.config.CACHE_LOCATOR_CLASSES or ",".join(each.__name__ fo
 numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{ByContent.__name__},{other_locators}"
 _options = {"error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
 inlined = numba.njit(inline="always", **_options)
-# Functions that neither make nor return arrays need not count references to them. Counting took a quarter of the time
-# that a narrow network trains.
+# These functions make no arrays, so they need not count references to them. Counting took a quarter of the time that a
+# narrow network trains.
 compiled = numba.njit(cache=True, nogil=True, _nrt=False, **_options)
 # The sums of these functions are taken in the order of the source, also where the processor has other vectors.
 in_order = numba.njit(cache=True, nogil=True, _nrt=False, error_model="numpy")
-with_arrays = numba.njit(cache=True, nogil=True, **_options)

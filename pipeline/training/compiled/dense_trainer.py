@@ -20,9 +20,9 @@ from pipeline.training.compiled import epochs, initial
 from pipeline.training.compiled.elementwise import greatest_slope
 from pipeline.training.compiled.eligible import ACTIVATIONS, OPTIMIZERS, TASK_KINDS, DenseStack
 from pipeline.training.compiled.epochs import Learner, Plan
-from pipeline.training.compiled.measures import LayerRecord, Limits, bins_of
+from pipeline.training.compiled.measures import Limits, Records, bins_of
 from pipeline.training.compiled.passes import DataParts
-from pipeline.training.compiled.shapes import positions, shape_of, weight_count
+from pipeline.training.compiled.shapes import block_of, positions, shape_of, weight_count
 from pipeline.training.compiled.steps import SLOTS, Optimizer
 
 
@@ -60,7 +60,7 @@ class DenseTrainer:
         records = self._records(len(replicas))
         trainings: deque[tuple[int, Iterator[range]]] = deque()
         for row, replica in enumerate(replicas):
-            record = LayerRecord(*(values[row] for values in records))
+            record = Records(*(values[row] for values in records))
             trainings.append((row, self._epochs(replica, weights[row], curves[row], record)))
         observer_lock, should_stop = Lock(), Event()
 
@@ -93,33 +93,41 @@ class DenseTrainer:
             self._predictions(weights),
         )
 
-    def _epochs(self, replica: int, weights: np.ndarray, curves: np.ndarray, records: LayerRecord) -> Iterator[range]:
+    def _epochs(self, replica: int, weights: np.ndarray, curves: np.ndarray, records: Records) -> Iterator[range]:
         """Train one replica; set its weights, curves and records in place; yield each finished block of epochs."""
         learner = Learner(weights, np.zeros((SLOTS, len(weights)), np.float32), np.zeros(1, np.int64))
-        epochs.measure(self._plan, np.array([True]), np.stack([weights, weights]), curves[:1], records)
+        self._measure(np.array([True]), np.stack([weights, weights]), curves[:1], records)
         yield range(1)
         start, row = 1, 1
         for order in draw_orders(self._params, [replica], len(self._split.train)):
             block = slice(start, start + len(order))
             recorded = np.array([is_recorded(epoch, self._params) for epoch in range(block.start, block.stop)])
-            remaining = LayerRecord(*(values[row:] for values in records))
+            remaining = Records(*(values[row:] for values in records))
             states = np.empty((1 + len(order), len(weights)), np.float32)
-            epochs.train(self._plan, order[:, 0], recorded, learner, states, remaining)
-            epochs.measure(self._plan, recorded, states, curves[block], remaining)
+            batch = block_of(self._plan.shape, self._plan.batch_size)
+            epochs.train(
+                self._plan, order[:, 0], recorded, learner, batch, epochs.sums_of(self._plan), states, remaining
+            )
+            self._measure(recorded, states, curves[block], remaining)
             start, row = block.stop, row + int(recorded.sum())
-            del order, states  # to free their memory while the replica waits
+            del order, states, batch  # to free their memory while the replica waits
             yield range(block.start, block.stop)
 
-    def _records(self, replicas: int) -> LayerRecord:
+    def _measure(self, recorded: np.ndarray, states: np.ndarray, curves: np.ndarray, records: Records) -> None:
+        """Set curves and records; see `epochs.measure`."""
+        block = block_of(self._plan.shape, len(self._plan.data.rows))
+        epochs.measure(self._plan, recorded, states, block, epochs.sums_of(self._plan), curves, records)
+
+    def _records(self, replicas: int) -> Records:
         """Return records of zeros; the first axes are replica and recorded epoch."""
         rows = (replicas, len(recorded_epochs(self._params)), len(self.layers))
         with_more_axes = {"saturated_share": np.zeros((*rows, len(SLOPE_FRACTIONS)), np.float32)}
         for name, (_, edges, _) in HISTOGRAMS.items():
             with_more_axes[name] = np.zeros((*rows, len(edges) + 1 if self._params.histograms else 0), np.int32)
-        by_layer = [name for name in LayerRecord._fields if name not in with_more_axes]
-        return LayerRecord(**{name: np.zeros(rows, np.float32) for name in by_layer}, **with_more_axes)
+        by_layer = [name for name in Records._fields if name not in with_more_axes]
+        return Records(**{name: np.zeros(rows, np.float32) for name in by_layer}, **with_more_axes)
 
-    def _layer_values(self, records: LayerRecord) -> dict[str, np.ndarray]:
+    def _layer_values(self, records: Records) -> dict[str, np.ndarray]:
         values = records._asdict()
         for name in EPOCH_VALUES:
             values[name][:, 0] = np.nan
@@ -140,9 +148,10 @@ class DenseTrainer:
         predictions = {}
         for name, inputs in prediction_inputs(self._split, self._params.surface_resolution).items():
             data = _joined([(inputs, np.empty((len(inputs), 0)))])
+            block = block_of(self._plan.shape, len(inputs))
             predictions[name] = np.empty((len(weights), len(inputs), self._stack.task.outputs), np.float32)
             for replica_weights, rows in zip(weights, predictions[name], strict=True):
-                epochs.predict(self._plan.shape, replica_weights, data, rows)
+                epochs.predict(self._plan.shape, replica_weights, data, block, rows)
         return predictions
 
 

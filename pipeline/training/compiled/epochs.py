@@ -8,18 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.training.compiled import outputs
-from pipeline.training.compiled.compiling import compiled, with_arrays
-from pipeline.training.compiled.measures import (
-    LayerRecord,
-    Limits,
-    add_activity,
-    add_batch,
-    average,
-    set_activity,
-    set_state,
-)
+from pipeline.training.compiled.compiling import compiled
+from pipeline.training.compiled.measures import Limits, Records, add_activity, add_batch, set_activity, set_state
 from pipeline.training.compiled.passes import DataParts, backward, forward, load_samples
-from pipeline.training.compiled.shapes import MOST_SAMPLES, TILE, Block, Shape, aligned_zeros, block_of
+from pipeline.training.compiled.shapes import MOST_SAMPLES, TILE, Block, Shape, aligned_zeros, weight_count
 from pipeline.training.compiled.steps import Optimizer, step
 
 
@@ -47,26 +39,36 @@ class Learner(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """Sums over the blocks of one part of the data.
+    """Sums over the blocks of a batch or of one part of the data.
 
-    scores: see `outputs.add_scores`.
     gradient: of the mean loss, float32 [entry].
+    scores: see `outputs.add_scores`.
     on, below: see `measures.add_activity`.
     """
 
-    scores: np.ndarray
     gradient: np.ndarray
+    scores: np.ndarray
     on: np.ndarray
     below: np.ndarray
 
 
-@with_arrays
-def predict(shape: Shape, weights: np.ndarray, data: DataParts, predictions: np.ndarray) -> None:
+def sums_of(plan: Plan) -> Sums:
+    """Return arrays for sums."""
+    layers, outputs = plan.shape.kernels.size, plan.shape.widths[-1]
+    return Sums(
+        aligned_zeros(weight_count(plan.shape)),
+        np.zeros((3, max(2, outputs))),
+        np.zeros(plan.shape.rows[-1], np.int64),
+        np.zeros((layers, plan.limits.slopes.shape[1]), np.int64),
+    )
+
+
+@compiled
+def predict(shape: Shape, weights: np.ndarray, data: DataParts, block: Block, predictions: np.ndarray) -> None:
     """Set predictions [sample, output] for the inputs of `data`."""
-    block = block_of(shape, data.rows.size)
     for first in range(0, data.rows.size, MOST_SAMPLES):
         samples = min(MOST_SAMPLES, data.rows.size - first)
-        load_samples(data, data.rows, first, samples, shape.rows[-2], block)
+        load_samples(data, data.rows, first, samples, shape, block)
         forward(shape, weights, block, samples)
         outputs.predict(shape, block, samples)
         for s in range(samples):
@@ -75,9 +77,16 @@ def predict(shape: Shape, weights: np.ndarray, data: DataParts, predictions: np.
                 predictions[first + s, k] = block.errors[start + k * TILE]
 
 
-@with_arrays
+@compiled
 def train(
-    plan: Plan, orders: np.ndarray, is_recorded: np.ndarray, learner: Learner, states: np.ndarray, records: LayerRecord
+    plan: Plan,
+    orders: np.ndarray,
+    is_recorded: np.ndarray,
+    learner: Learner,
+    block: Block,
+    sums: Sums,
+    states: np.ndarray,
+    records: Records,
 ) -> None:
     """Train one replica for some epochs.
 
@@ -85,18 +94,16 @@ def train(
         orders: the order of the training samples, int32 [epoch, sample].
         is_recorded: whether layer values are recorded after each epoch, bool [epoch].
         states: float32 [1 + epoch, entry], set to the weights before the first epoch and after each.
-        records: set to the gradients' statistics in the recorded epochs, [recorded epoch, ...]; must be zero before.
+        records: set to the gradients' statistics in the recorded epochs; must be zero before.
     """
-    block, gradient, row = block_of(plan.shape, plan.batch_size), np.empty_like(learner.weights), 0
-    states[0] = learner.weights
+    record, weights = 0, learner.weights
     for epoch in range(orders.shape[0]):
-        # After the last recorded epoch nothing is written to the row, so any row will do.
-        record = row_of(records, min(row, records.weight_l1.shape[0] - 1))
-        train_epoch(plan, orders[epoch], is_recorded[epoch], learner, block, gradient, record)
-        if is_recorded[epoch]:
-            average(-(-orders.shape[1] // plan.batch_size), record)
-            row += 1
-        states[1 + epoch] = learner.weights
+        for e in range(weights.size):
+            states[epoch, e] = weights[e]
+        train_epoch(plan, orders[epoch], is_recorded[epoch], learner, block, sums.gradient, records, record)
+        record += is_recorded[epoch]
+    for e in range(weights.size):
+        states[-1, e] = weights[e]
 
 
 @compiled
@@ -107,37 +114,44 @@ def train_epoch(
     learner: Learner,
     block: Block,
     gradient: np.ndarray,
-    record: LayerRecord,
+    records: Records,
+    record: int,
 ) -> None:
-    """Train all batches of an epoch, also a short last batch; add the statistics of their gradients to `record`."""
+    """Train all batches of an epoch, also a short last batch; record the statistics of their gradients."""
     for start in range(0, order.size, plan.batch_size):
         end = min(start + plan.batch_size, order.size)
         gradient[:] = 0
         for first in range(start, end, MOST_SAMPLES):
             samples = min(MOST_SAMPLES, end - first)
-            load_samples(plan.data, order, first, samples, plan.shape.rows[-2], block)
+            load_samples(plan.data, order, first, samples, plan.shape, block)
             forward(plan.shape, learner.weights, block, samples)
             outputs.output_error(plan.shape, block, samples, end - start)
             backward(plan.shape, learner.weights, block, samples, gradient)
         if is_recorded:
-            add_batch(plan.shape, gradient, record)
+            add_batch(plan.shape, gradient, -(-order.size // plan.batch_size), records, record)
         step(plan.optimizer, learner.weights, gradient, learner.slots, learner.steps[0])
         learner.steps[0] += 1
 
 
-@with_arrays
-def measure(plan: Plan, is_recorded: np.ndarray, states: np.ndarray, curves: np.ndarray, records: LayerRecord) -> None:
+@compiled
+def measure(
+    plan: Plan,
+    is_recorded: np.ndarray,
+    states: np.ndarray,
+    block: Block,
+    sums: Sums,
+    curves: np.ndarray,
+    records: Records,
+) -> None:
     """Measure one replica after some epochs.
 
     Args:
         is_recorded: see `train`.
         states: see `train`.
         curves: float32 [epoch, curve], set to the loss and the scores of each part after each epoch.
-        records: set to the values that describe the state after the recorded epochs, [recorded epoch, ...].
+        records: set to the values that describe the state after the recorded epochs.
     """
-    shape, data, row = plan.shape, plan.data, 0
-    block = block_of(shape, data.rows.size)
-    sums = sums_of(plan, block)
+    shape, data, record = plan.shape, plan.data, 0
     curves_per_part = curves.shape[1] // data.ends.size
     for epoch in range(is_recorded.size):
         weights = states[1 + epoch]
@@ -148,10 +162,9 @@ def measure(plan: Plan, is_recorded: np.ndarray, states: np.ndarray, curves: np.
             part_curves = curves[epoch, part * curves_per_part : (part + 1) * curves_per_part]
             outputs.set_curves(shape, sums.scores, samples, data.squares[part], part_curves)
             if is_probed:
-                record = row_of(records, row)
-                set_activity(shape, samples, sums.on, sums.below, record)
-                set_state(shape, plan.limits, weights, states[epoch], sums.gradient, record)
-                row += 1
+                set_activity(shape, samples, sums.on, sums.below, records, record)
+                set_state(shape, plan.limits, weights, states[epoch], sums.gradient, records, record)
+        record += is_recorded[epoch]
 
 
 @compiled
@@ -168,39 +181,10 @@ def measure_part(
         sums.gradient[:], sums.on[:], sums.below[:] = 0, 0, 0
     for first in range(0, samples, MOST_SAMPLES):
         count = min(MOST_SAMPLES, samples - first)
-        load_samples(plan.data, plan.data.rows, start + first, count, plan.shape.rows[-2], block)
+        load_samples(plan.data, plan.data.rows, start + first, count, plan.shape, block)
         forward(plan.shape, weights, block, count)
         outputs.add_scores(plan.shape, block, count, sums.scores)
         if is_probed:
             add_activity(plan.shape, plan.limits, block, count, sums.on, sums.below)
             outputs.output_error(plan.shape, block, count, samples)
             backward(plan.shape, weights, block, count, sums.gradient)
-
-
-@with_arrays
-def sums_of(plan: Plan, block: Block) -> Sums:
-    """Return arrays for the sums over parts in this block."""
-    shape = plan.shape
-    return Sums(
-        np.empty((3, max(2, shape.widths[-1])), np.float64),
-        np.empty(shape.biases[-1] + shape.rows[-1] - shape.rows[-2], np.float32),
-        aligned_zeros(block.tile_size),
-        np.empty((shape.widths.size - 1, plan.limits.slopes.shape[1]), np.float64),
-    )
-
-
-@with_arrays
-def row_of(records: LayerRecord, row: int) -> LayerRecord:
-    """Return the row of one recorded epoch."""
-    return LayerRecord(
-        records.gradient_mean_abs[row],
-        records.gradient_norm[row],
-        records.gradient_zero_share[row],
-        records.probe_gradient_mean_abs[row],
-        records.dead_unit_share[row],
-        records.weight_l1[row],
-        records.weight_change_l1[row],
-        records.saturated_share[row],
-        records.gradient_histogram[row],
-        records.weight_histogram[row],
-    )

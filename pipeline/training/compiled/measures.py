@@ -7,22 +7,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.training.compiled.compiling import compiled, in_order
-from pipeline.training.compiled.elementwise import differentiate, sigmoid
-from pipeline.training.compiled.eligible import TASK_KINDS
-from pipeline.training.compiled.shapes import TILE, Block, Shape, tile_count
+from pipeline.training.compiled.compiling import compiled, in_order, inlined
+from pipeline.training.compiled.elementwise import sigmoid, slope
+from pipeline.training.compiled.eligible import ACTIVATIONS, TASK_KINDS
+from pipeline.training.compiled.lanes import LANES, Numbers, choose, count, load, multiply_add, sum_of, zeros
+from pipeline.training.compiled.shapes import TILE, Block, Shape, tiles_of
 
-_ZERO, _ONE, _INFINITY = np.float32(0), np.float32(1), np.float32(np.inf)
+_ZERO, _INFINITY, _LARGEST = np.float32(0), np.float32(np.inf), np.finfo(np.float32).max
 _BINARY, _MULTICLASS = TASK_KINDS.index("binary"), TASK_KINDS.index("multiclass")
-_CELL_BITS = np.uint32(20)  # the lower bits of a float32, which its cell leaves out
+_LINEAR, _SIGMOID = ACTIVATIONS.index("linear"), ACTIVATIONS.index("sigmoid")
+_CELL_BITS = np.uint32(19)  # the lower bits of a float32, which its cell leaves out
 
 
 class Bins(NamedTuple):
     """The bins of a histogram: bin b holds edges[b - 1] <= x < edges[b].
 
-    edges: float32, ascending.
+    edges: float32, ascending, then NaN.
     lowest: uint8 [cell], the bin of each cell's lowest number. The numbers of a cell share sign, exponent and the first
-        three bits of the mantissa, so that few edges lie between them.
+        bits of the mantissa, so that at most one edge divides a cell.
     """
 
     edges: np.ndarray
@@ -40,11 +42,11 @@ class Limits(NamedTuple):
     weight_bins: Bins
 
 
-class LayerRecord(NamedTuple):
-    """The values of one recorded epoch, float32 [layer] if not stated otherwise.
+class Records(NamedTuple):
+    """The values of the recorded epochs, float32 [epoch, layer] if not stated otherwise.
 
-    saturated_share: [layer, fraction].
-    gradient_histogram, weight_histogram: int32 [layer, bin]; without histograms there are no bins.
+    saturated_share: [epoch, layer, fraction].
+    gradient_histogram, weight_histogram: int32 [epoch, layer, bin]; without histograms there are no bins.
     """
 
     gradient_mean_abs: np.ndarray
@@ -61,144 +63,123 @@ class LayerRecord(NamedTuple):
 
 def bins_of(edges: tuple[float, ...]) -> Bins:
     """Return the bins between these edges."""
-    exact = np.array(edges, np.float32)
     first = np.arange(2 ** (32 - _CELL_BITS), dtype=np.uint32) << _CELL_BITS
-    ends = np.stack([first, first | np.uint32(2**_CELL_BITS - 1)]).view(np.float32)
-    lowest = np.fmin(*ends)  # infinity shares its cell with NaN
-    return Bins(exact, np.array(np.searchsorted(exact, lowest, side="right"), np.uint8))
+    ends = np.sort(np.stack([first, first | np.uint32(2**_CELL_BITS - 1)]).view(np.float32), axis=0)  # NaN comes last
+    lowest, highest = np.searchsorted(np.array(edges, np.float32), ends, side="right")
+    if (highest - lowest)[np.isfinite(ends[1])].max() > 1:
+        raise ValueError("the edges of a histogram are too close for the cells of its search")
+    return Bins(np.array([*edges, np.nan], np.float32), lowest.astype(np.uint8))
 
 
 @compiled
 def add_activity(shape: Shape, limits: Limits, block: Block, samples: int, on: np.ndarray, below: np.ndarray) -> None:
-    """Add a block to the counts of samples for which a unit is on, and of those for which it is nearly flat.
+    """Add a block to the counts of samples for which a unit is nearly flat, and mark the units that are on.
 
     A unit of a softmax has no slope of its own; nothing is counted for it.
 
     Args:
-        on: float32, with the layout of a tile. Copies of the last sample in its tile count too.
-        below: float64 [layer, fraction], pairs (input, unit) that are on and have |f'| below the limit.
+        on: int64, by the row of a unit in a tile; not 0 if the unit is on for a sample.
+        below: int64 [layer, fraction], pairs (input, unit) that are on and have |f'| below the limit.
     """
-    layer_count, slopes = shape.widths.size - 1, block.slopes
-    for layer in range(layer_count):
-        is_last, units = layer == layer_count - 1, shape.widths[layer + 1]
-        if is_last and shape.kind == _MULTICLASS:
+    tiles, last = tiles_of(block, samples), shape.widths.size - 2
+    for layer in range(last + 1):
+        is_output = layer == last
+        if is_output and shape.kind == _MULTICLASS:
             return
-        for tile in range(tile_count(samples)):
-            start, count = tile * block.tile_size, samples - tile * TILE
-            first, end = start + shape.rows[layer + 1] * TILE, start + (shape.rows[layer + 1] + units) * TILE
-            set_slopes(shape, block, start, first, end, is_last, on)
-            if count < TILE:
-                for row in range(first, end, TILE):
-                    slopes[row + count : row + TILE] = _INFINITY
-            for fraction in range(below.shape[1]):
-                limit, flat = limits.slopes[1 if is_last else 0, fraction], _ZERO
-                for i in range(np.uintp(first), np.uintp(end)):
-                    flat += _ONE if slopes[i] < limit else _ZERO
-                below[layer, fraction] += flat
+        of_layer = limits.slopes[1 if is_output else 0]
+        for row in range(shape.rows[layer + 1], shape.rows[layer + 1] + shape.widths[layer + 1]):
+            least = zeros() + _INFINITY
+            for tile in tiles:
+                for start in range(tile, tile + TILE, LANES):
+                    size = slope_size(shape, block, start, row, is_output)
+                    least = choose("<", size, least, size, least)
+            on[row] += count("<", least, _INFINITY)
+            if count("<", least, of_layer[-1]):  # the greatest limit
+                for tile in tiles:
+                    for start in range(tile, tile + TILE, LANES):
+                        size = slope_size(shape, block, start, row, is_output)
+                        for fraction in range(of_layer.size):
+                            below[layer, fraction] += count("<", size, of_layer[fraction])
 
 
-@compiled
-def set_slopes(shape: Shape, block: Block, start: int, first: int, end: int, is_last: bool, on: np.ndarray) -> None:
-    """Set slopes[first:end] to |f'|, or infinite for units that are off; add 1 to `on` for units that are on.
-
-    Args:
-        start: the first entry of the tile.
-    """
-    places, slopes, signals, tile = range(np.uintp(first), np.uintp(end)), block.slopes, block.signals, np.uintp(start)
-    if not is_last:
-        differentiate(shape.activation, signals, first, end, slopes)
-        for i in places:
-            slopes[i] = _INFINITY if (slopes[i] == _ZERO) & (signals[i] == _ZERO) else abs(slopes[i])
-        for i in places:
-            on[i - tile] += _ONE if slopes[i] < _INFINITY else _ZERO
+@inlined
+def slope_size(shape: Shape, block: Block, start: int, row: int, is_output: bool) -> Numbers:
+    """Return |f'| of a unit for the LANES samples at `start`, infinite where the unit is off or there is no sample."""
+    value, is_sample = load(block.signals, start + row * TILE), load(block.errors, start + shape.rows[-1] * TILE)
+    if not is_output:
+        size = abs(slope(shape.activation, value))
+        size = choose("==", size, _ZERO, choose("==", value, _ZERO, _INFINITY, size), size)
     elif shape.kind == _BINARY:  # a sigmoid and a linear output are never off
-        on[first - tile : end - tile] = _ONE
-        for i in places:
-            value = sigmoid(signals[i])
-            slopes[i] = value * (_ONE - value)
+        size = slope(_SIGMOID, sigmoid(value))
     else:
-        on[first - tile : end - tile], slopes[first:end] = _ONE, _ONE
+        size = slope(_LINEAR, value)
+    size = choose(">=", size, _ZERO, size, _LARGEST)  # NaN is neither off nor flat
+    return choose(">", is_sample, _ZERO, size, _INFINITY)
 
 
 @compiled
-def set_activity(shape: Shape, samples: int, on: np.ndarray, below: np.ndarray, record: LayerRecord) -> None:
+def set_activity(shape: Shape, samples: int, on: np.ndarray, below: np.ndarray, records: Records, record: int) -> None:
     """Set `dead_unit_share` and `saturated_share` from the counts of `add_activity` over all samples."""
     for layer in range(shape.widths.size - 1):
-        units, dead_count = shape.widths[layer + 1], 0
-        for row in range(shape.rows[layer + 1], shape.rows[layer + 1] + units):
-            count = _ZERO
-            for i in range(np.uintp(row * TILE), np.uintp((row + 1) * TILE)):
-                count += on[i]
-            dead_count += count == _ZERO
-        record.dead_unit_share[layer] = dead_count / units
+        units, dead_count, first = shape.widths[layer + 1], 0, shape.rows[layer + 1]
+        for row in range(first, first + units):
+            dead_count += on[row] == 0
+        records.dead_unit_share[record, layer] = dead_count / units
         for fraction in range(below.shape[1]):
-            record.saturated_share[layer, fraction] = below[layer, fraction] / (samples * units)
+            records.saturated_share[record, layer, fraction] = below[layer, fraction] / (samples * units)
     if shape.kind == _MULTICLASS:
-        record.dead_unit_share[-1] = _ZERO
-        record.saturated_share[-1, :] = np.nan
+        records.dead_unit_share[record, -1] = _ZERO
+        records.saturated_share[record, -1, :] = np.nan
 
 
 @in_order
 def set_state(
-    shape: Shape, limits: Limits, weights: np.ndarray, before: np.ndarray, gradient: np.ndarray, record: LayerRecord
+    shape: Shape,
+    limits: Limits,
+    weights: np.ndarray,
+    before: np.ndarray,
+    gradient: np.ndarray,
+    records: Records,
+    record: int,
 ) -> None:
-    """Set the fields of `record` that follow from the weights, those before the epoch, and the probe's gradient."""
+    """Set the values that follow from the weights, those before the epoch, and the probe's gradient."""
     for layer in range(shape.widths.size - 1):
-        inputs, units, first = shape.widths[layer], shape.widths[layer + 1], shape.kernels[layer]
-        stride = shape.rows[layer + 1] - shape.rows[layer]
-        gradient_sum, weight_sum, change_sum, end = 0.0, 0.0, 0.0, first + units * stride
-        of_gradient, of_weights, of_before = gradient[first:end], weights[first:end], before[first:end]
-        for i in range(of_weights.size):  # padding adds 0
-            gradient_sum += abs(of_gradient[i])
-            weight_sum += abs(of_weights[i])
-            change_sum += abs(of_weights[i] - of_before[i])
-        record.probe_gradient_mean_abs[layer] = gradient_sum / (inputs * units)
-        record.weight_l1[layer], record.weight_change_l1[layer] = weight_sum, change_sum
-        count(gradient, first, stride, inputs, units, limits.gradient_bins, record.gradient_histogram[layer])
-        count(weights, first, stride, inputs, units, limits.weight_bins, record.weight_histogram[layer])
+        gradient_sum, weight_sum, change_sum = 0.0, 0.0, 0.0
+        for i in range(np.uintp(shape.kernels[layer]), np.uintp(shape.biases[layer])):  # padding adds 0
+            gradient_sum += abs(gradient[i])
+            weight_sum += abs(weights[i])
+            change_sum += abs(weights[i] - before[i])
+        records.probe_gradient_mean_abs[record, layer] = gradient_sum / (shape.widths[layer] * shape.widths[layer + 1])
+        records.weight_l1[record, layer], records.weight_change_l1[record, layer] = weight_sum, change_sum
+        if records.weight_histogram.shape[2]:
+            add_counts(shape, layer, gradient, limits.gradient_bins, records.gradient_histogram[record, layer])
+            add_counts(shape, layer, weights, limits.weight_bins, records.weight_histogram[record, layer])
 
 
 @compiled
-def count(
-    entries: np.ndarray, first: int, stride: int, inputs: int, units: int, bins: Bins, counts: np.ndarray
-) -> None:
-    """Count a kernel's entries in each bin. NaN is in no bin.
-
-    Args:
-        first: the position of the kernel's first entry; entry [unit, input] is at first + unit * stride + input.
-    """
-    if counts.size:
-        counts[:] = 0
-        for unit in range(units):
-            for i in range(first + unit * stride, first + unit * stride + inputs):
-                entry = entries[i]
-                if entry == entry:  # not NaN
-                    place = bins.lowest[np.float32(entry).view(np.uint32) >> _CELL_BITS]
-                    while place < bins.edges.size and entry >= bins.edges[place]:
-                        place += 1
-                    counts[place] += 1
+def add_counts(shape: Shape, layer: int, entries: np.ndarray, bins: Bins, counts: np.ndarray) -> None:
+    """Count the entries of a layer's kernel in each bin. NaN is in no bin."""
+    stride = shape.rows[layer + 1] - shape.rows[layer]
+    for unit in range(shape.widths[layer + 1]):
+        first = shape.kernels[layer] + unit * stride
+        for i in range(np.uintp(first), np.uintp(first + shape.widths[layer])):
+            entry = entries[i]
+            if entry == entry:  # not NaN
+                place = np.uintp(bins.lowest[np.float32(entry).view(np.uint32) >> _CELL_BITS])
+                counts[place + np.uintp(entry >= bins.edges[place])] += 1
 
 
 @compiled
-def add_batch(shape: Shape, gradient: np.ndarray, record: LayerRecord) -> None:
-    """Add the statistics of a batch's gradient to the sums that `average` turns into means."""
+def add_batch(shape: Shape, gradient: np.ndarray, batches: int, records: Records, record: int) -> None:
+    """Add the statistics of a batch's gradient, one of so many batches of an epoch, to the epoch's means."""
     for layer in range(shape.widths.size - 1):
-        units, first = shape.widths[layer + 1], shape.kernels[layer]
-        entries = gradient[first : first + units * (shape.rows[layer + 1] - shape.rows[layer])]
-        total, squares, nonzero, size = _ZERO, _ZERO, 0.0, shape.widths[layer] * units
-        for i in range(entries.size):  # padding is 0
-            total += abs(entries[i])
-            squares += entries[i] * entries[i]
-            nonzero += 1.0 if entries[i] != _ZERO else 0.0
-        record.gradient_mean_abs[layer] += total / np.float32(size)
-        record.gradient_norm[layer] += np.sqrt(squares)
-        record.gradient_zero_share[layer] += np.float32(size - nonzero) / np.float32(size)
-
-
-@compiled
-def average(batches: int, record: LayerRecord) -> None:
-    """Turn an epoch's sums into means over its batches."""
-    for layer in range(record.gradient_norm.size):
-        record.gradient_mean_abs[layer] /= np.float32(batches)
-        record.gradient_norm[layer] /= np.float32(batches)
-        record.gradient_zero_share[layer] /= np.float32(batches)
+        total, squares, zero_count, size = zeros(), zeros(), 0, shape.widths[layer] * shape.widths[layer + 1]
+        for place in range(shape.kernels[layer], shape.biases[layer], LANES):  # padding is 0
+            entries = load(gradient, place)
+            total = total + abs(entries)
+            squares = multiply_add(entries, entries, squares)
+            zero_count += count("==", entries, _ZERO)
+        padding = shape.biases[layer] - shape.kernels[layer] - size
+        records.gradient_mean_abs[record, layer] += sum_of(total) / np.float32(size * batches)
+        records.gradient_norm[record, layer] += np.sqrt(sum_of(squares)) / np.float32(batches)
+        records.gradient_zero_share[record, layer] += np.float32(zero_count - padding) / np.float32(size * batches)

@@ -7,70 +7,68 @@ import math
 
 import numpy as np
 
-from pipeline.training.compiled.compiling import compiled
+from pipeline.training.compiled.compiling import compiled, inlined
 from pipeline.training.compiled.elementwise import expm1, exponential, sigmoid
 from pipeline.training.compiled.eligible import TASK_KINDS
-from pipeline.training.compiled.shapes import TILE, Block, Shape, tile_count
+from pipeline.training.compiled.lanes import LANES, Numbers, choose, load, store, zeros
+from pipeline.training.compiled.shapes import TILE, Block, Shape, tile_count, tiles_of
 
 _BINARY, _MULTICLASS = TASK_KINDS.index("binary"), TASK_KINDS.index("multiclass")
 _ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
-_TILE = np.uintp(TILE)
 _ARTANH_SERIES = tuple(np.float32(2 / n) for n in range(1, 16, 2))
 
 
 @compiled
 def predict(shape: Shape, block: Block, samples: int) -> None:
     """Set the output rows of `block.errors` to the predictions for the pre-activations in `block.signals`."""
-    outputs, signals, errors = shape.widths[-1], block.signals, block.errors
-    for tile in range(tile_count(samples)):
-        first = tile * block.tile_size + shape.rows[-2] * TILE
-        places = range(np.uintp(first), np.uintp(first + outputs * TILE))
+    signals, errors, size = block.signals, block.errors, shape.widths[-1] * TILE
+    for tile in tiles_of(block, samples):
+        first = tile + shape.rows[-2] * TILE
         if shape.kind == _BINARY:
-            for i in places:
-                errors[i] = sigmoid(signals[i])
+            for place in range(first, first + size, LANES):
+                store(errors, place, sigmoid(load(signals, place)))
         elif shape.kind == _MULTICLASS:
-            before, after, total = signals[first:], errors[first:], block.slopes[TILE : 2 * TILE]
-            greatest = block.slopes[:TILE]
-            set_greatest(before, outputs, greatest)
-            total[:] = _ZERO
-            for k in range(np.uintp(outputs)):
-                for s in range(_TILE):
-                    after[k * _TILE + s] = exponential(before[k * _TILE + s] - greatest[s])
-                for s in range(_TILE):
-                    total[s] += after[k * _TILE + s]
-            for k in range(np.uintp(outputs)):
-                for s in range(_TILE):
-                    after[k * _TILE + s] /= total[s]
+            for start in range(first, first + TILE, LANES):
+                set_softmax(signals, start, start + size, errors)
         else:
-            for i in places:
-                errors[i] = signals[i]
+            for place in range(first, first + size, LANES):
+                store(errors, place, load(signals, place))
 
 
-@compiled
-def set_greatest(before: np.ndarray, outputs: int, greatest: np.ndarray) -> None:
-    """Set greatest[sample] to the greatest pre-activation of each sample of a tile."""
-    for s in range(_TILE):
-        greatest[s] = before[s]
-    for k in range(np.uintp(1), np.uintp(outputs)):
-        for s in range(_TILE):
-            greatest[s] = greatest[s] if before[k * _TILE + s] <= greatest[s] else before[k * _TILE + s]
+@inlined
+def set_softmax(before: np.ndarray, start: int, end: int, after: np.ndarray) -> None:
+    """Set `after` to the softmax of LANES samples, whose pre-activations are between `start` and `end` of `before`."""
+    greatest, total = greatest_of(before, start, end), zeros()
+    for place in range(start, end, TILE):
+        power = exponential(load(before, place) - greatest)
+        total = total + power
+        store(after, place, power)
+    for place in range(start, end, TILE):
+        store(after, place, load(after, place) / total)
+
+
+@inlined
+def greatest_of(before: np.ndarray, start: int, end: int) -> Numbers:
+    """Return the greatest pre-activation of each of LANES samples; see `set_softmax`."""
+    greatest = load(before, start)
+    for place in range(start + TILE, end, TILE):
+        greatest = choose("<=", load(before, place), greatest, greatest, load(before, place))
+    return greatest
 
 
 @compiled
 def output_error(shape: Shape, block: Block, samples: int, all_samples: int) -> None:
     """Set the output rows of `block.errors` to the gradient of the mean loss over `all_samples` samples."""
-    divisor, errors, targets = np.float32(all_samples), block.errors, block.targets
+    share, errors, targets = _ONE / np.float32(all_samples), block.errors, block.targets
     if shape.kind not in (_BINARY, _MULTICLASS):  # the mean of squares, over outputs too
-        divisor = np.float32(all_samples * shape.widths[-1]) / _TWO
+        share = _ONE / (np.float32(all_samples * shape.widths[-1]) / _TWO)
     predict(shape, block, samples)
-    for tile in range(tile_count(samples)):
-        first = tile * block.tile_size + shape.rows[-2] * TILE
-        end, count = first + shape.widths[-1] * TILE, samples - tile * TILE
-        for i in range(np.uintp(first), np.uintp(end)):
-            errors[i] = (errors[i] - targets[i]) / divisor
-        if count < TILE:  # the copies that fill the last tile do not count
-            for row in range(first, end, TILE):
-                errors[row + count : row + TILE] = _ZERO
+    for tile in tiles_of(block, samples):
+        first, ones = tile + shape.rows[-2] * TILE, tile + shape.rows[-1] * TILE
+        for row in range(first, first + shape.widths[-1] * TILE, TILE):
+            for lane in range(0, TILE, LANES):
+                error = (load(errors, row + lane) - load(targets, row + lane)) * share
+                store(errors, row + lane, choose(">", load(errors, ones + lane), _ZERO, error, _ZERO))
 
 
 @compiled
@@ -88,7 +86,7 @@ def add_scores(shape: Shape, block: Block, samples: int, sums: np.ndarray) -> No
         if shape.kind == _BINARY:
             add_binary(before, targets, count, sums)
         elif shape.kind == _MULTICLASS:
-            add_multiclass(before, targets, count, outputs, block.slopes, sums)
+            add_multiclass(before, targets, count, outputs, block.buffer, sums)
         else:
             for k in range(outputs):
                 for s in range(k * TILE, k * TILE + count):
@@ -132,23 +130,22 @@ def add_multiclass(
     The first of several greatest pre-activations is predicted.
 
     Args:
-        buffer: overwritten.
+        buffer: at least 4 TILE numbers, overwritten.
     """
-    greatest, total, at_label, label = (
-        buffer[:TILE],
-        buffer[TILE : 2 * TILE],
-        buffer[2 * TILE : 3 * TILE],
-        buffer[3 * TILE : 4 * TILE],
-    )
-    set_greatest(before, outputs, greatest)
-    total[:], at_label[:], label[:] = _ZERO, _ZERO, _ZERO
-    for k in range(np.uintp(outputs)):
-        number = np.float32(k)
-        for s in range(_TILE):
-            total[s] += exponential(before[k * _TILE + s] - greatest[s])
-        for s in range(_TILE):
-            at_label[s] = before[k * _TILE + s] if targets[k * _TILE + s] > _HALF else at_label[s]
-            label[s] = number if targets[k * _TILE + s] > _HALF else label[s]
+    greatest, total, at_label, label = buffer[:TILE], buffer[TILE:], buffer[2 * TILE :], buffer[3 * TILE :]
+    for lane in range(0, TILE, LANES):
+        most, sum_of_powers, own, own_label = greatest_of(before, lane, outputs * TILE), zeros(), zeros(), zeros()
+        number = _ZERO
+        for place in range(lane, outputs * TILE, TILE):
+            target, x = load(targets, place), load(before, place)
+            sum_of_powers = sum_of_powers + exponential(x - most)
+            own = choose(">", target, _HALF, x, own)
+            own_label = choose(">", target, _HALF, number, own_label)
+            number += _ONE
+        store(greatest, lane, most)
+        store(total, lane, sum_of_powers)
+        store(at_label, lane, own)
+        store(label, lane, own_label)
     product = 1.0  # of at most outputs^TILE
     for s in range(samples):
         product *= total[s]

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.training.compiled.compiling import compiled
-from pipeline.training.compiled.elementwise import activate, differentiate
+from pipeline.training.compiled.compiling import compiled, inlined
+from pipeline.training.compiled.elementwise import activate, multiply_by_slopes
 from pipeline.training.compiled.lanes import LANES, add_sums, load, multiply_add, repeat, store, zeros
-from pipeline.training.compiled.shapes import GROUP, TILE, Block, Shape, tile_count
+from pipeline.training.compiled.shapes import GROUP, TILE, Block, Shape, tile_count, tiles_of
 
 
 class DataParts(NamedTuple):
@@ -33,16 +33,23 @@ class DataParts(NamedTuple):
 
 
 @compiled
-def load_samples(data: DataParts, rows: np.ndarray, first: int, samples: int, output_row: int, block: Block) -> None:
+def load_samples(data: DataParts, rows: np.ndarray, first: int, samples: int, shape: Shape, block: Block) -> None:
     """Copy the samples rows[first], rows[first + 1], ... of the data to a block; repeat the last to fill its tile."""
-    inputs, all_targets, signals, targets = data.inputs, data.targets, block.signals, block.targets
-    for tile in range(tile_count(samples)):
-        for s in range(TILE):
-            row, start = rows[first + min(tile * TILE + s, samples - 1)], tile * block.tile_size + s
-            for source in range(inputs.shape[1]):
-                signals[start + source * TILE] = inputs[row, source]
-            for output in range(all_targets.shape[1]):
-                targets[start + (output_row + output) * TILE] = all_targets[row, output]
+    target, is_sample = shape.rows[-2] * TILE, shape.rows[-1] * TILE
+    for s in range(tile_count(samples) * TILE):
+        row, place = rows[first + min(s, samples - 1)], s // TILE * block.tile_size + s % TILE
+        block.errors[place + is_sample] = 1 if s < samples else 0
+        copy(data.inputs, row, block.signals, place)
+        copy(data.targets, row, block.targets, place + target)
+
+
+@inlined
+def copy(matrix: np.ndarray, row: int, tiles: np.ndarray, start: int) -> None:
+    """Copy a row of a matrix to a column of a tile, which begins at entry `start`."""
+    place = np.uintp(start)
+    for column in range(np.uintp(matrix.shape[1])):
+        tiles[place] = matrix[np.uintp(row), column]
+        place += np.uintp(TILE)
 
 
 @compiled
@@ -53,66 +60,73 @@ def weighted_sums(
     sums: np.ndarray,
     sum_row: int,
     sum_count: int,
-    tile: int,
+    tiles: range,
     weights: np.ndarray,
     first: int,
     sum_stride: int,
     stride: int,
     bias: int,
 ) -> None:
-    """Set rows of a tile, which begins at entry `tile` of two arrays of a block, to weighted sums of other rows.
+    """Set rows of tiles to weighted sums of other rows.
 
     sums[sum_row + n, s] = b[n] + sum over k < count of weights[first + n sum_stride + k stride] rows[row + k, s]
     for n < sum_count, rounded up to a multiple of 4. b[n] is weights[bias + n], or 0 if `bias` is -1.
+
+    Args:
+        rows: an array of a block, as is `sums`.
+        tiles: the first entries of the tiles.
     """
     for n in range(0, sum_count, 4):
-        a0, b0, c0, d0 = zeros(), zeros(), zeros(), zeros()  # sums of the tile's first LANES samples
+        a, b, c, d = zeros(), zeros(), zeros(), zeros()
         if bias >= 0:
-            a0, b0 = repeat(weights, bias + n), repeat(weights, bias + n + 1)
-            c0, d0 = repeat(weights, bias + n + 2), repeat(weights, bias + n + 3)
-        a1, b1, c1, d1 = a0, b0, c0, d0  # and of its last
-        place, weight = tile + row * TILE, first + n * sum_stride
-        for _ in range(count):
-            x0, x1 = load(rows, place), load(rows, place + LANES)
-            a, b = repeat(weights, weight), repeat(weights, weight + sum_stride)
-            c, d = repeat(weights, weight + 2 * sum_stride), repeat(weights, weight + 3 * sum_stride)
-            a0, a1 = multiply_add(a, x0, a0), multiply_add(a, x1, a1)
-            b0, b1 = multiply_add(b, x0, b0), multiply_add(b, x1, b1)
-            c0, c1 = multiply_add(c, x0, c0), multiply_add(c, x1, c1)
-            d0, d1 = multiply_add(d, x0, d0), multiply_add(d, x1, d1)
-            place, weight = place + TILE, weight + stride
-        place = tile + (sum_row + n) * TILE
-        store(sums, place, (a0, a1, b0, b1, c0, c1, d0, d1))
+            a, b = repeat(weights, bias + n), repeat(weights, bias + n + 1)
+            c, d = repeat(weights, bias + n + 2), repeat(weights, bias + n + 3)
+        for tile in tiles:
+            a0, b0, c0, d0 = a, b, c, d  # sums of the tile's first LANES samples
+            a1, b1, c1, d1 = a, b, c, d  # and of its last
+            place, weight = tile + row * TILE, first + n * sum_stride
+            for _ in range(count):
+                x0, x1 = load(rows, place), load(rows, place + LANES)
+                w = repeat(weights, weight)
+                a0, a1 = multiply_add(w, x0, a0), multiply_add(w, x1, a1)
+                w = repeat(weights, weight + sum_stride)
+                b0, b1 = multiply_add(w, x0, b0), multiply_add(w, x1, b1)
+                w = repeat(weights, weight + 2 * sum_stride)
+                c0, c1 = multiply_add(w, x0, c0), multiply_add(w, x1, c1)
+                w = repeat(weights, weight + 3 * sum_stride)
+                d0, d1 = multiply_add(w, x0, d0), multiply_add(w, x1, d1)
+                place, weight = place + TILE, weight + stride
+            store(sums, tile + (sum_row + n) * TILE, (a0, a1, b0, b1, c0, c1, d0, d1))
 
 
 @compiled
 def add_dot_products(
-    block: Block,
-    tiles: int,
     rows: np.ndarray,
     row: int,
     count: int,
+    errors: np.ndarray,
     error: int,
     units: int,
+    tiles: range,
     sums: np.ndarray,
     first: int,
 ) -> None:
-    """Add dot products over all samples of rows of the block and rows of its errors.
+    """Add dot products over all samples of rows of tiles and rows of errors.
 
     sums[first + u count + k] += sum over s of rows[row + k, s] errors[error + u, s], for u < units and k < count.
 
     Args:
-        rows: the block's signals or errors.
+        rows: an array of a block, as is `errors`.
         count: a multiple of GROUP.
+        tiles: the first entries of the tiles.
     """
     zero = zeros()
     for k in range(0, count, GROUP):
         for u in range(units):
             a, b, c, d, e, f, g, h = zero, zero, zero, zero, zero, zero, zero, zero
-            for tile in range(tiles):
-                for half in range(0, TILE, LANES):
-                    start = tile * block.tile_size + half
-                    place, value = start + (row + k) * TILE, load(block.errors, start + (error + u) * TILE)
+            for tile in tiles:
+                for start in range(tile, tile + TILE, LANES):
+                    place, value = start + (row + k) * TILE, load(errors, start + (error + u) * TILE)
                     a = multiply_add(value, load(rows, place), a)
                     b = multiply_add(value, load(rows, place + TILE), b)
                     c = multiply_add(value, load(rows, place + 2 * TILE), c)
@@ -126,38 +140,30 @@ def add_dot_products(
 
 @compiled
 def forward(shape: Shape, weights: np.ndarray, block: Block, samples: int) -> None:
-    """Set the signals of all layers from those of the inputs; overwrites the slopes."""
-    layer_count = shape.widths.size - 1
-    for layer in range(layer_count):
+    """Set the signals of all layers from those of the inputs."""
+    signals, tiles, last = block.signals, tiles_of(block, samples), shape.widths.size - 2
+    for layer in range(last + 1):
         inputs, units = shape.widths[layer], shape.widths[layer + 1]
         source, target = shape.rows[layer], shape.rows[layer + 1]
-        kernel, bias = shape.kernels[layer], shape.biases[layer]
-        is_last, stride = layer == layer_count - 1, target - source
-        before = block.signals if is_last else block.slopes
-        for tile in range(0, tile_count(samples) * block.tile_size, block.tile_size):
-            weighted_sums(block.signals, source, inputs, before, target, units, tile, weights, kernel, stride, 1, bias)
-            if not is_last:
-                first = tile + target * TILE
-                activate(shape.activation, before, first, first + units * TILE, block.signals)
+        kernel, bias, stride = shape.kernels[layer], shape.biases[layer], target - source
+        weighted_sums(signals, source, inputs, signals, target, units, tiles, weights, kernel, stride, 1, bias)
+        if layer < last:
+            for tile in tiles:
+                activate(shape.activation, signals, tile + target * TILE, tile + (target + units) * TILE)
 
 
 @compiled
 def backward(shape: Shape, weights: np.ndarray, block: Block, samples: int, gradient: np.ndarray) -> None:
     """Add to `gradient` [entry] the gradient of the loss; the block holds the signals and the output layer's errors."""
-    tiles, errors, slopes = tile_count(samples), block.errors, block.slopes
+    signals, errors, tiles = block.signals, block.errors, tiles_of(block, samples)
     for layer in range(shape.widths.size - 2, -1, -1):
         inputs, units = shape.widths[layer], shape.widths[layer + 1]
         source, error, end = shape.rows[layer], shape.rows[layer + 1], shape.rows[layer + 2]
-        kernel, stride = shape.kernels[layer], error - source
-        add_dot_products(block, tiles, block.signals, source, stride, error, units, gradient, kernel)
-        add_dot_products(
-            block, tiles, block.errors, error, end - error, shape.rows[-1], 1, gradient, shape.biases[layer]
-        )
+        kernel, bias, stride = shape.kernels[layer], shape.biases[layer], error - source
+        add_dot_products(signals, source, stride, errors, error, units, tiles, gradient, kernel)
+        add_dot_products(errors, error, end - error, errors, shape.rows[-1], 1, tiles, gradient, bias)
         if layer > 0:
-            for tile in range(tiles):
-                start = tile * block.tile_size
-                weighted_sums(errors, error, units, errors, source, inputs, start, weights, kernel, 1, stride, -1)
-                first, last = start + source * TILE, start + (source + inputs) * TILE
-                differentiate(shape.activation, block.signals, first, last, slopes)
-                for i in range(np.uintp(first), np.uintp(last)):
-                    errors[i] *= slopes[i]
+            weighted_sums(errors, error, units, errors, source, inputs, tiles, weights, kernel, 1, stride, -1)
+            for tile in tiles:
+                first, last = tile + source * TILE, tile + (source + inputs) * TILE
+                multiply_by_slopes(shape.activation, signals, first, last, errors)

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from pipeline.training.compiled.compiling import compiled, with_arrays
+from pipeline.training.compiled.compiling import compiled
 from pipeline.training.compiled.lanes import ADDED, LANES
 
 TILE: Final = 2 * LANES  # samples
@@ -39,19 +39,20 @@ class Shape(NamedTuple):
 class Block(NamedTuple):
     """Buffers for one pass of at most MOST_SAMPLES samples.
 
-    All arrays are float32 [tile, row, sample of the tile], flat.
+    All arrays but the last are float32 [tile, row, sample of the tile], flat.
 
     signals: inputs and activations; of the output layer, pre-activations.
-    errors: gradients of the loss with respect to the pre-activations; the last row of each tile is 1.
-    slopes: derivatives of the activations.
+    errors: gradients of the loss with respect to the pre-activations. The last row of each tile is 1, or 0 for the
+        copies of a sample that fill the tile.
     targets: in the rows of the output layer.
+    buffer: 4 TILE numbers, for any use.
     tile_size: the number of entries in a tile.
     """
 
     signals: np.ndarray
     errors: np.ndarray
-    slopes: np.ndarray
     targets: np.ndarray
+    buffer: np.ndarray
     tile_size: int
 
 
@@ -80,18 +81,13 @@ def positions(shape: Shape) -> np.ndarray:
     return np.concatenate(pieces)
 
 
-@with_arrays
 def block_of(shape: Shape, samples: int) -> Block:
     """Return buffers for at most `samples` samples, or MOST_SAMPLES if that is less."""
-    tiles, tile_size = tile_count(min(samples, MOST_SAMPLES)), (shape.rows[-1] + 1) * TILE
-    size = tiles * tile_size
-    errors = aligned_zeros(size)
-    for tile in range(tiles):
-        errors[(tile + 1) * tile_size - TILE : (tile + 1) * tile_size] = 1
-    return Block(aligned_zeros(size), errors, aligned_zeros(size), aligned_zeros(size), tile_size)
+    tile_size = (shape.rows[-1] + 1) * TILE
+    size = tile_count(min(samples, MOST_SAMPLES)) * tile_size
+    return Block(aligned_zeros(size), aligned_zeros(size), aligned_zeros(size), aligned_zeros(4 * TILE), tile_size)
 
 
-@with_arrays
 def aligned_zeros(size: int) -> np.ndarray:
     """Return zeros whose vectors do not cross the borders of cache lines: such vectors are read back slowly."""
     numbers = np.zeros(size + LANES, np.float32)
@@ -103,3 +99,9 @@ def aligned_zeros(size: int) -> np.ndarray:
 def tile_count(samples: int) -> int:
     """Return the number of tiles that hold so many samples."""
     return (samples + TILE - 1) // TILE
+
+
+@compiled
+def tiles_of(block: Block, samples: int) -> range:
+    """Return the positions of the first entries of the tiles that hold so many samples."""
+    return range(0, tile_count(samples) * block.tile_size, block.tile_size)
