@@ -798,6 +798,15 @@ def test_advice_is_for_the_layer_in_question() -> None:
     assert {each for each in tries("vanishing", "sequences", *both)} >= {*tries("vanishing", "sequences", "Dense")}
 
 
+def test_advice_for_recurrent_layers_fits_their_cells() -> None:
+    simple = tries("vanishing_in_time", "sequences", "SimpleRNNCell")
+    assert simple[0].startswith("`LSTM` or `GRU` layers instead of `SimpleRNN`")
+    assert not any("forget biases" in each for each in simple)
+    gated = tries("vanishing_in_time", "sequences", "LSTMCell")
+    assert gated[0].startswith("in `LSTM` layers forget biases")
+    assert not any("SimpleRNN" in each for each in gated)
+
+
 def test_a_loss_of_ones_own_is_told_what_fits_it() -> None:
     name = "a loss that holds each output against all targets"
     told = tries("output_mismatch", "table", "Dense", output_misfit=record.MISFITS.index(name), targets_beyond=0)
