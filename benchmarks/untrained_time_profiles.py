@@ -21,7 +21,7 @@ from benchmarks.markdown import renew, table
 from benchmarks.processes import ONE_THREAD, PROCESSES
 from pipeline.diagnosis.palette import of_variants
 from pipeline.history.time_profiles import Reach, reach
-from pipeline.report.figures.files import save_figure
+from pipeline.report.figures.files import save_figures
 from pipeline.report.figures.style import dress, figure
 
 CELLS: Final = ("simple_tanh", "irnn", "lstm", "lstm_chrono", "gru")
@@ -104,7 +104,7 @@ def draw(every: list[Profiles]) -> None:
     for axes, length in zip(panels, lengths, strict=True):
         for each in (each for each in every if each.length == length):
             shares = each.norms / each.norms.max(axis=1, keepdims=True)
-            low, middle, high = np.clip(np.percentile(shares, (25, 50, 75), axis=0), SMALLEST, None)
+            low, middle, high = np.percentile(shares, (25, 50, 75), axis=0)
             axes.fill_between(each.steps, low, high, color=colours[each.cell], alpha=0.18, linewidth=0)
             axes.plot(each.steps, middle, color=colours[each.cell], linewidth=1.6, label=each.cell)
         axes.axhline(1e-3, color="black", linestyle="--", linewidth=0.8)
@@ -113,7 +113,7 @@ def draw(every: list[Profiles]) -> None:
         axes.set_xlim(1, length)
         dress(axes, "time step", "" if axes is not panels[0] else "|gradient| / the greatest", f"{length} steps")
     panels[0].legend(fontsize=8, frameon=False, loc="lower right")
-    save_figure(drawing, PICTURE)
+    save_figures({PICTURE: drawing})
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ from pipeline.diagnosis import causes, evidence, layer_evidence, loss_evidence, 
 from pipeline.diagnosis.setting import Setting
 from pipeline.history import record
 from pipeline.history.record import MISFITS
+from pipeline.history.time_profiles import TIME_VALUES, RecurrentCall, with_time_profiles
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.file import check
 from pipeline.params.shipped import shipped
@@ -174,6 +175,18 @@ def drowned_in_noise(made: xr.Dataset) -> None:
     side("logged_alike", 1)(made)
 
 
+def through_time(factor: float) -> Callable[[xr.Dataset], None]:
+    """A recurrent layer of 100 steps whose gradient changes by the factor at each step on its way back."""
+
+    def change(made: xr.Dataset) -> None:
+        norms = factor ** np.arange(99.0, -1, -1)
+        shape = (made.sizes["replica"], made.sizes["recorded_epoch"], 1, 100)
+        profiles = dict.fromkeys(TIME_VALUES, np.broadcast_to(norms, shape))
+        made.update(with_time_profiles(made, [RecurrentCall(str(made.path.values[0]), 100)], profiles))
+
+    return change
+
+
 def padded(made: xr.Dataset) -> None:
     made["kind"] = made.kind.astype("U9")
     made.kind[0] = "LSTMCell"
@@ -302,6 +315,8 @@ CASES = {
     "too_few_epochs": [falling],
     "imbalanced": [imbalanced],
     "no_signal": [without_signal],
+    "exploding_in_time": [through_time(2.0)],
+    "vanishing_in_time": [through_time(0.5)],
     "unexplained": [nothing],
 }
 
@@ -520,6 +535,7 @@ def test_a_loss_that_falls_within_its_noise_is_not_slow() -> None:
         ({"shifted_means": 5}, shifted(validation_shift=4), "shifted_validation", "overfitting"),
         ({"outlier_norm": 3000}, fact(largest_row=2000, long_rows=0.001), "outlier_rows", "unexplained"),
         ({"padding_share": 0.95}, padded, "unmasked_padding", "unexplained"),
+        ({"time_decades": 40}, through_time(0.5), "vanishing_in_time", "unexplained"),
     ],
 )
 def test_every_threshold_decides(threshold: dict, change: Callable, cause: str, moved: str) -> None:
@@ -587,6 +603,7 @@ def test_a_sentence_states_only_numbers_that_exist() -> None:
     random = np.random.default_rng(0)
     values = [np.nan, 0.0, 1.0, 1e-9, 0.002, 0.02, 0.3, 200.0, -2.0]
     rows = pd.DataFrame({name: random.choice(values, 5000) for name in evidence.COLUMNS})
+    rows["time_decades"] = random.choice([np.nan, 0.0, 8.0, -8.0], len(rows))
     rows["output_misfit"] = random.choice([np.nan, 0, 3, len(MISFITS) - 1], len(rows))
     for cause in causes.TABLE:
         holding = rows[cause.rule(rows, PARAMS)].head(40)

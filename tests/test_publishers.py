@@ -248,6 +248,28 @@ def test_a_living_publisher_is_waited_for_longer_than_a_dead_one(
     thread.join(60)
 
 
+def test_a_waiting_publisher_bears_a_server_that_is_too_busy_to_answer(
+    shared: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = turns(monkeypatch, tmp_path, shared, 2)
+    monkeypatch.setattr(turn, "CHECKS", 6000)  # a check every 10 ms
+    real, asked = second._client.get_experiment, []
+
+    def busy(*arguments: object) -> object:
+        asked.append(arguments)
+        if len(asked) in (2, 3):  # the first answer gives the ticket
+            raise MlflowException("timed out")
+        if len(asked) == 5:
+            first.__exit__(None, None, None)
+        return real(*arguments)
+
+    first.take()
+    monkeypatch.setattr(second._client, "get_experiment", busy)
+    with second:
+        second.take()
+        assert len(asked) >= 5
+
+
 def test_who_was_taken_for_dead_writes_no_more(shared: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = turns(monkeypatch, tmp_path, shared, 2, patience=1, lease=6)
 

@@ -32,6 +32,7 @@ class StudyFindings:
     pictures: the address of each figure, by the figure's name.
     not_tried: for each suggested remedy without a cell, the reason.
     code: for each cell that needs it, what to change in the code of the model.
+    lengths: what the length of the sequences decides, in sentences; see `evaluation.length_experiment`.
     """
 
     name: str
@@ -43,6 +44,7 @@ class StudyFindings:
     pictures: Mapping[str, str]
     not_tried: Mapping[str, str]
     code: Mapping[str, str]
+    lengths: Sequence[str] = ()
 
 
 def write(findings: StudyFindings) -> Document:
@@ -52,10 +54,17 @@ def write(findings: StudyFindings) -> Document:
         list(_answer(findings)),
         [
             Section("All cells", list(_cells(findings))),
-            Section("Why", [verdicts(findings.verdicts.values())]),
+            Section("Why", list(_why(findings))),
             Section("How it was run", list(_run(findings))),
         ],
     )
+
+
+def _why(findings: StudyFindings) -> Iterator[Block]:
+    yield verdicts(findings.verdicts.values())
+    if findings.lengths:
+        yield Text("**What the length of the sequences decides:**")
+        yield Bullets(list(findings.lengths))
 
 
 def statement(cell: Row, reference: str) -> str:

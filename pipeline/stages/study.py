@@ -7,6 +7,7 @@ import pandas as pd
 from pipeline.evaluation import study_files as studies
 from pipeline.evaluation import tried
 from pipeline.evaluation.evaluated_cells import evaluate_cells
+from pipeline.evaluation.length_experiment import on_lengths
 from pipeline.evaluation.replica_table import evaluate
 from pipeline.evaluation.study_rules import StudyRules
 from pipeline.evaluation.suggested import with_suggestions
@@ -51,11 +52,11 @@ def main(name: str) -> None:
     shared = {"replicas": study.replicas or training.replicas, "seed": training.seed, "epochs": training.epochs}
     code = {cell: str(history.attrs["change"]) for cell, history in histories.items() if "change" in history.attrs}
     verdicts = {cell: each.diagnosis.verdict for cell, each in evaluated.evaluations.items()}
-    report = write(
-        StudyFindings(
-            name, study.base, evaluated.table, verdicts, shared, rows.base.fingerprint, pictures, not_tried, code
-        )
+    lengths = on_lengths(cells, evaluated.table)
+    findings = StudyFindings(
+        name, study.base, evaluated.table, verdicts, shared, rows.base.fingerprint, pictures, not_tried, code, lengths
     )
+    report = write(findings)
     tables = evaluated.tables(train_cells.pretraining(cells, rows))
     studies.save_study(name, tables, {cell.name: cell.recipe for cell in cells})
     rule = rules.of(reference_of(cells))

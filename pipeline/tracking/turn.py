@@ -31,6 +31,7 @@ from pipeline.tracking.tags import PUBLISHER
 LEASE: Final = 60.0  # seconds a publisher may go without a new nonce; twice the longest request to a slow server
 RENEWALS: Final = 6  # new nonces within LEASE
 CHECKS: Final = 30  # how often a waiting publisher reads the tags within LEASE
+SLOWEST: Final = 5  # a waiting publisher reads the tags less often, by at most this factor, if many are before it
 STORE_ERRORS: Final = (MlflowException, SQLAlchemyError)
 CHOOSING: Final = 0  # the ticket of a publisher that has not drawn one yet
 
@@ -102,11 +103,12 @@ class Turn:
         self._ticket = 1 + max((_ticket(value) for value in self._others().values()), default=CHOOSING)
         self._write()
         is_reported = False
-        while self._has_others_before():
+        while others := self._others_before():
             if not is_reported:
                 print("waiting for another process that publishes into the same experiment", file=sys.stderr)
             is_reported = True
-            self._over.wait(self._patience / CHECKS)
+            # With twenty waiting publishers, a check every two seconds by each of them would keep a server busy.
+            self._over.wait(self._patience / CHECKS * min(others, SLOWEST))
         self._is_taken = True
 
     def expect(self) -> None:
@@ -137,11 +139,20 @@ class Turn:
                     return
                 self._write()
 
-    def _has_others_before(self) -> bool:
+    def _others_before(self) -> int:
+        """Return how many publishers have their turn before this one; 1 if the store does not answer.
+
+        Raises:
+            UserError: the store has not answered for so long that another publisher may count this one as dead.
+        """
         self.expect()
+        try:
+            tags = self._others()
+        except STORE_ERRORS:
+            return 1  # a busy server; `expect` ends the wait if it stays silent
         now = time.monotonic()
-        has_others = False
-        for key, value in self._others().items():
+        others = 0
+        for key, value in tags.items():
             ticket = _ticket(value)
             if ticket == CHOOSING or (ticket, key) < (self._ticket, self._key):
                 if self._seen.get(key, ("", now))[0] != value:
@@ -150,8 +161,8 @@ class Turn:
                     with suppress(*STORE_ERRORS):  # another publisher has removed the tag
                         self._client.delete_experiment_tag(self._experiment_id, key)
                 else:
-                    has_others = True
-        return has_others
+                    others += 1
+        return others
 
     def _is_dead(self, key: str, value: str, now: float) -> bool:
         claim = _claim(value)
