@@ -32,6 +32,7 @@ from pipeline.report.figures import comparison_figures as compared
 from pipeline.report.figures import (
     data_figures,
     gradient_figures,
+    line_figures,
     score_figures,
     study_figures,
     surface_figures,
@@ -149,8 +150,12 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "surfaces by variant": lambda: surface_figures.surfaces_by_variant({"a": CHOSEN, "b": CHOSEN}, POINTS),
     "outcomes": bars,
     "differences": lambda: study_figures.differences(ranked(cells()), "v"),
-    "lines of a grid": lambda: study_figures.learned_lines(
+    "lines of a grid": lambda: line_figures.learned_lines(
         cells().assign(along=[50, 400], line="lstm"), "data.config.steps", "config.cell", "v"
+    ),
+    "lines of a grid, recurrent": lambda: line_figures.learned_lines(
+        cells().assign(along=[50, 400], line="lstm", steps=[50, 400], reach_q25=8, reach_median=9, reach_q75=10),
+        *("data.config.steps", "config.cell", "v"),
     ),
     "along a grid": lambda: study_figures.learned_along(cells(), [1, 2], "units", "v"),
     "pair": lambda: compared.pair_over_epochs(comparison.curves_table(both()), FINALS, BINARY, RULE, COLOURS),

@@ -15,7 +15,7 @@ import xarray as xr
 from pipeline.diagnosis.fit_facts import FIT_FACTS
 from pipeline.diagnosis.layer_evidence import layer_columns
 from pipeline.diagnosis.loss_evidence import loss_columns
-from pipeline.diagnosis.setting import RECURRENT, kind_of_layer
+from pipeline.diagnosis.setting import is_recurrent_kind, kind_of_layer
 from pipeline.diagnosis.time_evidence import time_columns
 from pipeline.history import record
 from pipeline.params.diagnosis_params import DiagnosisParams
@@ -124,7 +124,7 @@ def _measured(history: xr.Dataset, params: DiagnosisParams) -> dict[str, np.ndar
         values.pop("target_scale", None)  # labels have no scale
     facts = {name: fact for name, fact in record.fit_facts(history).items() if name in FIT_FACTS}
     layers = layer_columns(history, params)
-    kinds = {kind_of_layer(str(kind)) for kind in record.hidden(history).kind.values}
-    structure = {"is_recurrent": np.full(history.sizes["replica"], float(RECURRENT in kinds))}
+    is_recurrent = any(is_recurrent_kind(kind_of_layer(str(kind))) for kind in record.hidden(history).kind.values)
+    structure = {"is_recurrent": np.full(history.sizes["replica"], float(is_recurrent))}
     through_time = time_columns(history)
     return loss_columns(history, params.slow_window) | layers | values | facts | structure | through_time

@@ -11,6 +11,7 @@ from pipeline.history.record import HIDDEN, INPUT_KINDS
 DENSE: Final = "dense"
 CONVOLUTION: Final = "convolution"
 RECURRENT: Final = "recurrent"
+GATED: Final = "gated"  # a recurrent layer with gates: LSTM or GRU
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,19 @@ class Setting:
 
     def is_recurrent(self) -> bool:
         """Return whether one of the layers is recurrent."""
+        return any(map(is_recurrent_kind, self.layers.values()))
+
+    def has_gates(self) -> bool:
+        """Return whether one of the layers is an LSTM or a GRU."""
+        return GATED in self.layers.values()
+
+    def has_simple_cells(self) -> bool:
+        """Return whether one of the layers is recurrent without being an LSTM or a GRU."""
         return RECURRENT in self.layers.values()
 
     def is_feedforward(self) -> bool:
         """Return whether one of the layers is dense or a convolution; also true if the layers are unknown."""
-        return not self.layers or {*self.layers.values()} != {RECURRENT}
+        return not self.layers or not all(map(is_recurrent_kind, self.layers.values()))
 
     def has_numbers(self) -> bool:
         """Return whether the inputs are numbers, which have a scale, and not ids."""
@@ -68,6 +77,13 @@ class Setting:
 
 def kind_of_layer(layer: str) -> str:
     """Return the kind of a layer by its class name."""
-    if any(part in layer for part in ("LSTM", "GRU", "RNN")):
+    if any(part in layer for part in ("LSTM", "GRU")):
+        return GATED
+    if "RNN" in layer:
         return RECURRENT
     return CONVOLUTION if "Conv" in layer else DENSE
+
+
+def is_recurrent_kind(kind: str) -> bool:
+    """Return whether layers of this kind, as `kind_of_layer` returns it, are recurrent."""
+    return kind in (RECURRENT, GATED)

@@ -10,6 +10,7 @@ from pipeline.diagnosis import theory
 from pipeline.evaluation import summary
 from pipeline.evaluation.cells_table import cells_table, pretraining_table, stacked
 from pipeline.evaluation.study_rules import StudyRules
+from pipeline.evaluation.untrained_reach import UntrainedReach, untrained_reach
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.study_params import Cell
@@ -22,10 +23,12 @@ class EvaluatedCells:
 
     evaluations: the evaluation of each cell, by cell name.
     table: one row per cell, see `cells_table`.
+    reach: how far back the gradient of recurrent layers reaches before training.
     """
 
     evaluations: Mapping[str, VariantEvaluation]
     table: pd.DataFrame
+    reach: UntrainedReach
 
     def tables(self, pretraining: Mapping[str, xr.Dataset]) -> dict[str, pd.DataFrame]:
         """Return all tables of the study by name.
@@ -38,6 +41,7 @@ class EvaluatedCells:
             "cells": self.table,
             "replicas": stacked({cell: each.replicas for cell, each in evaluations}),
             "curves": stacked({cell: each.curves for cell, each in evaluations}),
+            **self.reach.tables,
         }
         return tables | ({"pretraining": pretraining_table(pretraining)} if pretraining else {})
 
@@ -68,4 +72,5 @@ def evaluate_cells(
     }
     extra_epochs = {name: int(history.attrs.get("extra_epochs", 0)) for name, history in histories.items()}
     changes = {cell.name: cell.changes for cell in cells}
-    return EvaluatedCells(evaluations, cells_table(evaluations, variants, premises, changes, extra_epochs))
+    table = cells_table(evaluations, variants, premises, changes, extra_epochs)
+    return EvaluatedCells(evaluations, table, untrained_reach(cells, histories, evaluations))

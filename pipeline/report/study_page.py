@@ -1,7 +1,7 @@
 """Write the page of a study: all changes, ranked by their effect. Harmful changes are as prominent as helpful ones."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -11,10 +11,12 @@ from pipeline.evaluation.cells_table import ranked
 from pipeline.evaluation.effects import HARMS, HELPS, REFERENCE, UNDECIDED
 from pipeline.evaluation.learned import score_column, score_in_words
 from pipeline.evaluation.summary import percent
+from pipeline.evaluation.untrained_reach import UntrainedReach
 from pipeline.foundations.literal import as_code
 from pipeline.params.study_params import DATA_CONFIG
 from pipeline.report.figures.study_figures import captions
 from pipeline.report.pages.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text, verdicts
+from pipeline.report.reach_section import reach_section
 
 Row = Mapping[Hashable, str | float]  # of the table of cells, by column
 HEADINGS = {HELPS: "Helps", HARMS: "Harms", UNDECIDED: "Undecided with this many replicas"}
@@ -33,6 +35,7 @@ class StudyFindings:
     not_tried: for each suggested remedy without a cell, the reason.
     code: for each cell that needs it, what to change in the code of the model.
     lengths: what the length of the sequences decides, in sentences; see `evaluation.length_experiment`.
+    reach: how far back the gradient of recurrent layers reaches before training.
     """
 
     name: str
@@ -45,6 +48,7 @@ class StudyFindings:
     not_tried: Mapping[str, str]
     code: Mapping[str, str]
     lengths: Sequence[str] = ()
+    reach: UntrainedReach = field(default_factory=UntrainedReach)
 
 
 def write(findings: StudyFindings) -> Document:
@@ -54,6 +58,7 @@ def write(findings: StudyFindings) -> Document:
         list(_answer(findings)),
         [
             Section("All cells", list(_cells(findings))),
+            *reach_section(findings.reach, findings.cells),
             Section("Why", list(_why(findings))),
             Section("How it was run", list(_run(findings))),
         ],
@@ -118,7 +123,8 @@ def _cells(findings: StudyFindings) -> Iterator[Block]:
         [_row(row, score) for row in findings.cells.to_dict("records")],
     )
     pretraining = ", `pretraining.csv` (each layer's loss in pre-training)" if findings.cells.extra_epochs.any() else ""
-    yield Text(f"As tables, beside this page: `cells.csv`, `replicas.csv`, `curves.csv`{pretraining}.")
+    reach = "".join(f", `{name}.csv`" for name in findings.reach.tables)
+    yield Text(f"As tables, beside this page: `cells.csv`, `replicas.csv`, `curves.csv`{pretraining}{reach}.")
 
 
 def _row(cell: Row, score: str) -> Sequence[str | Bar]:

@@ -45,7 +45,8 @@ def main(name: str) -> None:
             )
         histories = train_cells.histories(name, cells, rows, workers)
     evaluated = evaluate_cells(cells, histories, rows, rules, params.diagnosis)
-    drawings = dict(study_figures.figures(study_figures.StudiedCells(study.base, evaluated.table, cells)))
+    studied = study_figures.StudiedCells(study.base, evaluated.table, cells, evaluated.reach.cells)
+    drawings = dict(study_figures.figures(studied))
     save_figures({studies.figure_path(name, title): drawing for title, drawing in drawings.items()})
     pictures = {title: f"{title}.png" for title in drawings}
     training = params.training
@@ -54,7 +55,17 @@ def main(name: str) -> None:
     verdicts = {cell: each.diagnosis.verdict for cell, each in evaluated.evaluations.items()}
     lengths = on_lengths(cells, evaluated.table)
     findings = StudyFindings(
-        name, study.base, evaluated.table, verdicts, shared, rows.base.fingerprint, pictures, not_tried, code, lengths
+        name,
+        study.base,
+        evaluated.table,
+        verdicts,
+        shared,
+        rows.base.fingerprint,
+        pictures,
+        not_tried,
+        code,
+        lengths,
+        evaluated.reach,
     )
     report = write(findings)
     tables = evaluated.tables(train_cells.pretraining(cells, rows))

@@ -1,11 +1,13 @@
 """Causes in the gradient through time of recurrent layers: it vanishes or explodes on its way back."""
 
 import math
+from typing import Final
 
 import pandas as pd
 
 from pipeline.diagnosis.palette import FOREST, NAVY
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, number, verb
+from pipeline.diagnosis.rules.dead_layer_rules import TANH_CELLS
 from pipeline.diagnosis.setting import Setting
 from pipeline.params.diagnosis_params import DiagnosisParams
 
@@ -14,24 +16,23 @@ PROOF = (
     "without it. An experiment over seeds decides: shorter sequences are learned where longer ones are not."
 )
 
-
-# Advice against a gradient that vanishes in a recurrent layer.
-THROUGH_TIME = (
+# Advice against a gradient that vanishes in a recurrent layer; the rule `vanishing` gives it, too.
+THROUGH_TIME: Final = (
     Advice(
         "`LSTM` or `GRU` layers instead of `SimpleRNN`, with `orthogonal` recurrent kernels",
         "gated_cell",
         "orthogonal_recurrent",
-        fits=Setting.is_recurrent,
+        fits=Setting.has_simple_cells,
     ),
     Advice(
         "in `LSTM` layers forget biases as long as the sequences: log of a uniform number from 1 to their steps",
         "chrono_bias",
-        fits=Setting.is_recurrent,
+        fits=Setting.has_gates,
     ),
     Advice(
         "relu in `SimpleRNN` layers, with the identity as recurrent kernel",
         "identity_recurrent",
-        fits=Setting.is_recurrent,
+        fits=Setting.has_simple_cells,
     ),
     Advice(
         "the mean of a recurrent layer's outputs over time instead of its last output",
@@ -113,7 +114,12 @@ EXPLODING_IN_TIME = Cause(
     confused_with=f"`exploding`, where the loss itself grows without limit; that is checked first. {PROOF}",
     advice=(
         Advice("gradients clipped by the optimizer's `global_clipnorm=1.0`", "clipped_gradients"),
-        Advice("recurrent kernels from `orthogonal`, Keras's default, in place of larger ones", "orthogonal_recurrent"),
+        Advice(
+            "recurrent kernels from `orthogonal`, Keras's default, in place of larger ones",
+            "orthogonal_recurrent",
+            fits=Setting.is_recurrent,
+        ),
+        Advice(TANH_CELLS, "bounded_cells", fits=Setting.has_simple_cells),
         Advice("a tenth of the learning rate", "smaller_steps"),
     ),
     reads=("time_decades",),
@@ -137,8 +143,8 @@ VANISHING_IN_TIME = Cause(
     confused_with="`unmasked_padding`, which is checked first: its gradient vanishes on the padding. In `vanishing`, "
     f"the gradient shrinks from layer to layer. {PROOF}",
     advice=(
-        Advice("`mask_zero=True` or a `Masking` layer, if steps are padding", "masked_padding"),
         *THROUGH_TIME,
+        Advice("`mask_zero=True` or a `Masking` layer, if steps are padding", "masked_padding"),
     ),
     reads=("time_decades",),
     limits=(Limit("time_decades", "time_decades"),),

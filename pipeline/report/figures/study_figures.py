@@ -1,7 +1,7 @@
 """The list of a study's figures: the name, caption and drawing function of each."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -9,17 +9,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.diagnosis.causes import LEARNED, cause_names, outcome_colours, outcome_names, spelled
-from pipeline.diagnosis.palette import BLACK, EFFECTS, of_variants
+from pipeline.diagnosis.palette import BLACK, EFFECTS
 from pipeline.evaluation.cells_table import ranked
 from pipeline.evaluation.effects import HARMS, HELPS, REFERENCE, UNDECIDED
 from pipeline.params.study_params import Cell, axes_of_lines, numeric_axis, reference_of
 from pipeline.params.variant_params import shown
 from pipeline.report.figures.comparison_figures import outcome_bars
-from pipeline.report.figures.style import dress, figure, in_figure, with_heading
+from pipeline.report.figures.line_figures import learned_lines
+from pipeline.report.figures.style import dress, figure, with_heading
 
 BORN_DEAD = "born_dead"
-WIDE = 8  # the ratio of the largest to the smallest number from which an axis is logarithmic
-SHIFT = 0.012  # of neighbouring lines, so that their intervals do not hide each other: a share of number or axis
 
 
 @dataclass(frozen=True)
@@ -28,11 +27,13 @@ class StudiedCells:
 
     base: the name of the variant that the cells change.
     table: the study's table, a row for each of `cells`.
+    reach: a row for each cell with a recurrent layer, see `UntrainedReach.cells`; empty if there is none.
     """
 
     base: str
     table: pd.DataFrame
     cells: Sequence[Cell]
+    reach: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,10 @@ def _along(studied: StudiedCells) -> Figure | None:
 
 
 def _lines(studied: StudiedCells) -> Figure | None:
-    """Return the learned shares along the grid's axis of numbers; None unless the grid has one more axis."""
+    """Return the learned shares along the grid's axis of numbers; None unless the grid has one more axis.
+
+    If there are recurrent layers, the untrained gradient's reach is beside them.
+    """
     axes = axes_of_lines(studied.cells)
     if axes is None:
         return None
@@ -81,38 +85,11 @@ def _lines(studied: StudiedCells) -> Figure | None:
         along=[cell.place.get(numbers) for cell in studied.cells],
         line=[shown(cell.place.get(other)) for cell in studied.cells],
     )
-    is_in_grid = [bool(cell.place) for cell in studied.cells]
-    return learned_lines(table[is_in_grid], numbers, other, f"{studied.base}: how many replicas learn?")
-
-
-def learned_lines(cells: pd.DataFrame, numbers: str, other: str, title: str) -> Figure:
-    """Return the learned share along an axis of numbers with Wilson's 95% interval, a line for each value of another.
-
-    Args:
-        cells: the study's table, with a column `along` (the number) and `line` (the other value).
-        numbers, other: the names of the two parameters.
-    """
-    drawing = with_heading(figure(8.8, 4.8), title)
-    axes = drawing.subplots()
-    lines = cells.line.unique()
-    is_wide = cells.along.min() > 0 and cells.along.max() >= WIDE * cells.along.min()
-    for place, (line, colour) in enumerate(of_variants(list(lines)).items()):
-        rows = cells[cells.line == line].sort_values("along")
-        # Beside each other, because intervals at one place would hide each other.
-        shift = (place - (len(lines) - 1) / 2) * SHIFT
-        along = rows.along.to_numpy(float)
-        places = along * (1 + shift) if is_wide else along + shift * (cells.along.max() - cells.along.min())
-        rate, low, high = (100 * rows[name].to_numpy(float) for name in ("learned_rate", "learned_low", "learned_high"))
-        drawn = axes.errorbar(places, rate, yerr=[rate - low, high - rate], fmt="o-", color=colour, capsize=3)
-        drawn.set_label(in_figure(str(line)))
-    if is_wide:
-        axes.set_xscale("log")
-    axes.set_xticks(cells.along.unique(), [f"{each:g}" for each in cells.along.unique()])
-    axes.minorticks_off()
-    axes.set_ylim(-3, 103)
-    dress(axes, numbers, "learned replicas (%), 95% interval")
-    axes.legend(title=in_figure(other), fontsize=9, title_fontsize=9, frameon=False, loc="best")
-    return drawing
+    table = table[[bool(cell.place) for cell in studied.cells]]
+    if len(studied.reach):
+        table = table.merge(studied.reach.drop(columns="replicas"), on="cell", how="left", validate="one_to_one")
+    reach = ", and how far back does the untrained gradient reach?" if len(studied.reach) else "?"
+    return learned_lines(table, numbers, other, f"{studied.base}: how many replicas learn{reach}")
 
 
 def differences(ranked: pd.DataFrame, reference: str) -> Figure:
@@ -193,7 +170,7 @@ FIGURES: tuple[StudyFigure, ...] = (
     StudyFigure(
         "lines",
         "Lines: the share of replicas that learned, with its interval, along the grid's numbers, for each value of its "
-        "other parameter",
+        "other parameter; beside it, for recurrent layers, how many of the last steps the untrained gradient reaches",
         _lines,
     ),
     StudyFigure(
