@@ -20,7 +20,7 @@ from pipeline.tracking.server.server_folder import ServerFolder
 from pipeline.tracking.server.users import Users
 
 COMMAND = (sys.executable, "-m", "pipeline.tracking.server")
-STARTS_WITHIN = 300  # seconds, on a busy machine
+STARTS_WITHIN = 600  # seconds, on a busy machine
 
 
 @dataclass

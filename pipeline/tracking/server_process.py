@@ -15,7 +15,7 @@ from typing import Final
 
 from pipeline.foundations.errors import UserError
 
-STARTS_WITHIN: Final = 180  # seconds; usually 20
+STARTS_WITHIN: Final = 600  # seconds; usually 20, but minutes on a crowded machine
 ENDS_WITHIN: Final = 3  # seconds; the server is then killed, because it would wait until all open pages are closed
 
 # Ctrl-C, a command that ends this process, a closed terminal

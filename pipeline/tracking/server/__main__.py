@@ -6,9 +6,8 @@ from pathlib import Path
 
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.tracking.server import backup, team_server
-from pipeline.tracking.server.server_folder import FOLDER, ServerFolder
+from pipeline.tracking.server.server_folder import FOLDER, RIGHTS, ServerFolder
 from pipeline.tracking.server.team_server import PORT, WORKERS
-from pipeline.tracking.server.users import RIGHTS, Users
 
 
 def main() -> None:
@@ -20,6 +19,8 @@ def main() -> None:
             names = [name for name in arguments.allowed_hosts.split(",") if name]
             team_server.serve(folder, arguments.host, arguments.port, names, arguments.workers)
         case "user":
+            from pipeline.tracking.server.users import Users  # here, because MLflow takes seconds to import
+
             users = Users(folder, arguments.port)
             match arguments.action:
                 case "add":

@@ -55,6 +55,7 @@ def restore(folder: ServerFolder, source: Path) -> None:
     new = ServerFolder(folder.path.with_name(f"{folder.path.name}.new"))
     shutil.rmtree(new.path, ignore_errors=True)  # left by a command that was killed
     with open_folder(new), Postgres(new).running():
+        new.complete.touch()
         try:
             with tarfile.open(source) as tar:
                 tar.extractall(new.path, filter="data")

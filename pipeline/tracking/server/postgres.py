@@ -131,7 +131,12 @@ class Postgres:
         )  # fmt: skip
 
     def _create_database(self) -> None:
-        """Create MLflow's role and database where they are missing, for a kill may have come between."""
+        """Create MLflow's role and database where they are missing, and again if their tables were never completed.
+
+        MLflow cannot open a database any more if it was killed while it created the tables.
+        """
+        if not self.folder.complete.exists():
+            self._sql(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
         for question, statement in (
             (f"SELECT 1 FROM pg_roles WHERE rolname = '{DATABASE}'", f"CREATE ROLE {DATABASE} LOGIN"),
             (

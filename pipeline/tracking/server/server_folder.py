@@ -10,6 +10,8 @@ from pipeline.foundations.errors import UserError
 
 FOLDER: Final = Path("team-server")
 ADMIN: Final = "admin"
+PUBLISHER: Final = "publisher"
+RIGHTS: Final = ("reader", PUBLISHER)
 PASSWORD_BYTES: Final = 18  # 144 random bits, 24 characters
 
 
@@ -43,6 +45,11 @@ class ServerFolder:
     def lock(self) -> Path:
         """The lock that one server at a time holds."""
         return self.path / "server.lock"
+
+    @property
+    def complete(self) -> Path:
+        """An empty file that tells that all tables are in the database. Before, nothing in it is worth keeping."""
+        return self.path / "complete"
 
     @property
     def authentication(self) -> Path:

@@ -9,12 +9,10 @@ from contextlib import contextmanager
 from typing import Final
 
 from filelock import FileLock, Timeout
-from mlflow.exceptions import MlflowException
 
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import save_text
 from pipeline.foundations.hosts import is_loopback
-from pipeline.tracking import database, store
 from pipeline.tracking.server.postgres import Postgres, expect_driver, install
 from pipeline.tracking.server.server_folder import ADMIN, ServerFolder
 from pipeline.tracking.server_process import INTERRUPTIONS, expect_free, serving, wait_until_it_answers
@@ -22,7 +20,7 @@ from pipeline.tracking.server_process import INTERRUPTIONS, expect_free, serving
 PORT: Final = 5000
 WORKERS: Final = 4  # MLflow's own number of server processes
 LOCALHOST: Final = ("localhost", "127.0.0.1", "[::1]")
-UPGRADE: Final = "db upgrade"  # the command that MLflow suggests if the tables are old
+UPGRADE: Final = "mlflow db upgrade"  # the command that MLflow suggests if the tables are old
 REMEMBERED: Final = 60  # seconds for which a checked password is not hashed again; see docs/team-server.md
 
 # Rights of a user without a role: everything may be read and nothing written.
@@ -59,7 +57,8 @@ def serve(folder: ServerFolder, host: str, port: int, allowed_hosts: Sequence[st
             variables = _variables(folder)
             with serving(_options(folder, host, port, allowed_hosts, workers), variables, folder.log) as server:
                 base = f"http://{host if is_loopback(host) else '127.0.0.1'}:{port}"
-                wait_until_it_answers(server, base, folder.log)
+                _wait(server, base, folder)
+                folder.complete.touch()
                 print(f"ready: {base}, user {ADMIN}, password in {folder.password_file(ADMIN)}", flush=True)
                 server.wait()
     except KeyboardInterrupt:
@@ -68,10 +67,22 @@ def serve(folder: ServerFolder, host: str, port: int, allowed_hosts: Sequence[st
     raise UserError(f"MLflow's server has ended: see {folder.log} for the reason")
 
 
+def _wait(server: subprocess.Popen[bytes], base: str, folder: ServerFolder) -> None:
+    """Wait until the server is ready. Before it starts its processes, MLflow creates missing tables."""
+    try:
+        wait_until_it_answers(server, base, folder.log)
+    except UserError:
+        if UPGRADE not in folder.log.read_text(encoding="utf-8", errors="replace"):
+            raise
+        raise UserError(
+            f"{folder.path}: its tables are of an older version of MLflow: back them up, then run "
+            "`python3 -m pipeline.tracking.server upgrade` (docs/team-server.md)"
+        ) from None
+
+
 def _variables(folder: ServerFolder) -> dict[str, str]:
-    """Prepare the tables, the administrator's password and the configuration; return MLflow's variables."""
+    """Prepare the administrator's password and the configuration; return MLflow's variables."""
     uri = Postgres(folder).uri
-    create_tables(uri)
     is_new = not folder.password_file(ADMIN).exists()
     password = folder.new_password(ADMIN) if is_new else folder.password(ADMIN)
     save_text(AUTHENTICATION.format(uri=uri, admin=ADMIN, remembered=REMEMBERED), folder.authentication)
@@ -99,26 +110,6 @@ def open_folder(folder: ServerFolder) -> Iterator[None]:
             yield
     except Timeout:
         raise UserError(f"{folder.path}: another command uses this server's database: end it first") from None
-
-
-def create_tables(uri: str) -> None:
-    """Create the tables of an empty database before several processes would do it at once.
-
-    The tables of users are created by MLflow's server, before it starts its processes.
-
-    Raises:
-        UserError: the tables belong to another version of MLflow.
-    """
-    with store.readable_errors(uri):
-        try:
-            database.opened(uri)
-        except MlflowException as error:
-            if UPGRADE not in str(error):
-                raise
-            raise UserError(
-                "the server's tables are of an older version of MLflow: back them up, then run "
-                "`python3 -m pipeline.tracking.server upgrade` (docs/team-server.md)"
-            ) from None
 
 
 def upgrade(folder: ServerFolder) -> None:

@@ -15,15 +15,13 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.foundations.errors import UserError
 from pipeline.tracking import servers, store
-from pipeline.tracking.server.server_folder import ADMIN, ServerFolder
+from pipeline.tracking.server.server_folder import ADMIN, PUBLISHER, ServerFolder
 
 if TYPE_CHECKING:
     from mlflow.server.auth.client import AuthServiceClient
     from mlflow.server.auth.entities import Role
 
 WORKSPACE: Final = "default"  # of MLflow; all experiments are in it
-PUBLISHER: Final = "publisher"
-RIGHTS: Final = ("reader", PUBLISHER)
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # it is also the name of a file
 # MLflow's permission on each kind of object; MANAGE is the only one that may delete.
 GRANTS: Final = {
