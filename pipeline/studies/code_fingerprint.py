@@ -17,7 +17,10 @@ OF_VARIANTS = (
     *("models/preprocessing.py", "models/uniform.py"),
     *("training/common/*.py", "training/compiled/*.py", "training/stacked/*.py"),
 )
-OF_NETWORKS = (*OF_VARIANTS, "foundations/untyped.py", "models/*.py", "recorder/*.py", "training/networks/*.py")
+OF_NETWORKS = (
+    *(*OF_VARIANTS, "foundations/untyped.py", "history/thinning.py", "history/time_profiles.py"),
+    *("models/*.py", "recorder/*.py", "training/networks/*.py"),
+)
 OF_REMEDIES = (*OF_NETWORKS, "remedies/on_keras/*.py", "remedies/remedy.py", "remedies/remedy_registry.py")
 # Files of these patterns that cannot change a result: progress bars, checks before training, versions, export.
 WITHOUT_EFFECT = (
