@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import training, variant
+from conftest import CIRCLES, training, variant
 
 from pipeline.evaluation.suggested import Changes, suggestions, with_suggestions
 from pipeline.foundations.errors import UserError
@@ -24,7 +24,7 @@ NETWORK = NetworkRecipe(
 def base_of(recipe: VariantParams | NetworkRecipe, **study: Any) -> list[Cell]:
     """Return the cells of a study before anything is trained."""
     params = study_params.resolve({"s": {"base": "v", "replicas": 2, **study}})["s"]
-    return cells(params, "s", {"v": recipe}, lambda name: training(epochs=8))
+    return cells(params, "s", {"v": recipe}, lambda name: training(epochs=8), CIRCLES)
 
 
 def against(recipe: VariantParams | NetworkRecipe, *causes: str) -> tuple[dict[str, Changes], dict[str, str]]:
