@@ -13,7 +13,7 @@ from imports import ROOT
 from pipeline.history.record import GRADIENT_EDGES, WEIGHT_EDGES
 from pipeline.training.compiled import epochs, outputs, passes
 from pipeline.training.compiled.eligible import ACTIVATIONS, TASK_KINDS
-from pipeline.training.compiled.measures import bins_of, count
+from pipeline.training.compiled.measures import add_counts, bins_of
 from pipeline.training.compiled.shapes import MOST_SAMPLES, block_of, positions, shape_of, weight_count
 
 WIDTHS = ((2, 5, 5, 1), (9, 1, 17, 3), (64, 32, 8, 10), (3, 40, 70, 2))
@@ -55,7 +55,7 @@ def test_gradients_of_a_block_are_those_of_numpy(widths: tuple[int, ...], sample
     )
     for _ in range(2):  # the second time, the buffers are full
         gradient[:] = 0
-        passes.load_samples(data, data.rows, 0, samples, shape.rows[-2], block)
+        passes.load_samples(data, data.rows, 0, samples, shape, block)
         passes.forward(shape, weights, block, samples)
         outputs.output_error(shape, block, samples, samples)
         passes.backward(shape, weights, block, samples, gradient)
@@ -74,7 +74,7 @@ def test_predictions_of_several_blocks_are_in_order() -> None:
     rows, none = np.arange(len(inputs), dtype=np.int32), np.empty((len(inputs), 0), np.float32)
     predictions = np.empty_like(inputs)
     data = passes.DataParts(inputs, none, rows, np.array([len(inputs)]), np.empty((1, 0)))
-    epochs.predict(shape, weights, data, predictions)
+    epochs.predict(shape, weights, data, block_of(shape, len(inputs)), predictions)
     np.testing.assert_array_equal(predictions, 2 * inputs + 1)
 
 
@@ -85,8 +85,11 @@ def test_counts_are_numpys_also_at_the_edges_and_for_every_exponent(edges: tuple
     near = [np.nextafter(exact, np.float32(direction)) for direction in (-np.inf, np.inf)]
     special = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-45, -1e-45], np.float32)
     values = np.concatenate([numbers, exact, *near, special, DRAW.normal(size=1000).astype(np.float32)])
-    counts = np.empty(exact.size + 1, np.int32)
-    count(values, 0, values.size, values.size, 1, bins_of(edges), counts)
+    counts = np.zeros(exact.size + 1, np.int32)
+    shape = shape_of((values.size, 1), ACTIVATIONS.index("linear"), TASK_KINDS.index("regression"))
+    entries = np.zeros(weight_count(shape), np.float32)
+    entries[positions(shape)[:-1]] = values  # all but the bias
+    add_counts(shape, 0, entries, bins_of(edges), counts)
     numbers = values[~np.isnan(values)].astype(np.float64)
     expected, _ = np.histogram(numbers, [-np.inf, *exact.astype(np.float64), np.inf])
     np.testing.assert_array_equal(counts, expected)
