@@ -25,7 +25,7 @@ INDEX: Final = re.compile("__index_level_[0-9]+__")  # the name under which pand
 SEPARATORS: Final = (";", "\t", "|", COMMA)  # likely delimiters if a CSV seems to have only one column
 
 
-class Crop(StrictSection):
+class SequenceArguments(StrictSection):
     """The arguments of a file of sequences.
 
     steps: the number of steps to keep of each sequence; None for all.
@@ -37,19 +37,19 @@ class Crop(StrictSection):
     crop: Literal["start", "end"] | None = None
 
 
-def expect_crop(params: DataParams) -> Crop:
+def expect_crop(params: DataParams) -> SequenceArguments:
     """Return the arguments of a file of sequences.
 
     Raises:
         UserError: an argument is invalid, or sequences would be shortened at an end that the user did not name.
     """
-    crop = check(params.config, "data.config", Crop)
-    if crop.steps is not None and crop.crop is None:
+    arguments = check(params.config, "data.config", SequenceArguments)
+    if arguments.steps is not None and arguments.crop is None:
         raise UserError(
             "data.config.crop: missing: must be start or end, the end of the sequences that may be cut off for "
-            f"data.config.steps: {crop.steps}"
+            f"data.config.steps: {arguments.steps}"
         )
-    return crop
+    return arguments
 
 
 def read_table(path: Path, params: DataParams) -> RawTable:
@@ -114,22 +114,22 @@ def read_arrays(path: Path, params: DataParams) -> RawTable:
     return RawTable(features, pd.DataFrame(targets, columns=names), None, None)
 
 
-def _cropped(x: np.ndarray, path: Path, crop: Crop) -> np.ndarray:
+def _cropped(x: np.ndarray, path: Path, arguments: SequenceArguments) -> np.ndarray:
     """Return the sequences, shortened if the user says so.
 
     Raises:
         UserError: the rows are no sequences, or the sequences are shorter.
     """
-    if crop.crop is not None and x.ndim != 3:
+    if arguments.crop is not None and x.ndim != 3:
         raise UserError(
-            f"data.config.crop: {crop.crop}: must be left out, because x of {path} is of shape {x.shape}: only "
+            f"data.config.crop: {arguments.crop}: must be left out, because x of {path} is of shape {x.shape}: only "
             "sequences, [sample, step, feature], can be shortened"
         )
-    if crop.steps is None:
+    if arguments.steps is None:
         return x
-    if crop.steps > x.shape[1]:
-        raise UserError(f"data.config.steps: {crop.steps}: must be at most {x.shape[1]}, the steps of {path}")
-    return x[:, -crop.steps :] if crop.crop == "start" else x[:, : crop.steps]
+    if arguments.steps > x.shape[1]:
+        raise UserError(f"data.config.steps: {arguments.steps}: must be at most {x.shape[1]}, the steps of {path}")
+    return x[:, -arguments.steps :] if arguments.crop == "start" else x[:, : arguments.steps]
 
 
 def _csv(path: Path, delimiter: str) -> pd.DataFrame:

@@ -13,9 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.foundations.untyped import Array, Batch
-from pipeline.recorder.gate import Gate
 from pipeline.recorder.guard import Guard
 from pipeline.recorder.replaced_attributes import Change
+from pipeline.recorder.switch import Switch
 
 NAMES: Final = ("x", "y", "y_pred", "sample_weight")  # the first arguments of Keras's `compute_loss`
 TARGET_ROUNDING: Final = 1e-6  # relative error of one target in float32, with some margin
@@ -64,7 +64,7 @@ class FedRows:
         """Args: before_loss: called in each traced step, before its loss is computed."""
         self._before_loss = before_loss
         self._guard = guard
-        self._gate = Gate()
+        self._switch = Switch()
         with tf.init_scope():
             self._sums = tf.Variable(tf.zeros(SUMS, tf.float64), trainable=False)
 
@@ -83,12 +83,12 @@ class FedRows:
 
     def restart(self) -> None:
         """Set the sums to 0, for a new `fit`."""
-        self._gate.set(True)
+        self._switch.set(True)
         self._sums.assign(tf.zeros(SUMS, tf.float64))
 
     def pause(self) -> None:
         """Add no more rows until the next `restart`."""
-        self._gate.set(False)
+        self._switch.set(False)
 
     @property
     def batches(self) -> float:
@@ -130,7 +130,7 @@ class FedRows:
     def add(self, inputs: Batch, targets: Batch, weights: Batch) -> None:
         """Add the rows of a batch: tensors, or structures of tensors."""
         if _numbers(inputs):
-            self._gate.run(lambda: self._add_batch(inputs, targets, weights))
+            self._switch.run(lambda: self._add_batch(inputs, targets, weights))
 
     def _add_batch(self, inputs: Batch, targets: Batch, weights: Batch) -> None:
         count = tf.cast(tf.shape(_numbers(inputs)[0])[0], tf.float64)

@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.foundations.untyped import Array
-from pipeline.recorder.gate import Gate
 from pipeline.recorder.guard import Guard
 from pipeline.recorder.replaced_attributes import Change
+from pipeline.recorder.switch import Switch
 
 Gradient: TypeAlias = "tf.Tensor | tf.IndexedSlices | None"  # None for a weight without a gradient
 GROUP_LIMIT: Final = 4096  # entries; kernels up to this size are measured together
@@ -52,7 +52,7 @@ class StepGradients:
         self._before_step = before_step
         self._guard = guard
         self._sums: tf.Variable | None = None
-        self._gate = Gate()
+        self._switch = Switch()
 
     def changes(self, optimizer: keras.optimizers.Optimizer | None) -> list[Change]:
         """Return the change of the optimizer that measures its gradients, and passes them on unchanged.
@@ -80,7 +80,7 @@ class StepGradients:
 
     def restart(self, is_recorded: bool) -> None:
         """Set the sums to 0 for a new epoch, and add to them only if the epoch is recorded."""
-        self._gate.set(is_recorded)
+        self._switch.set(is_recorded)
         if self._sums is not None and is_recorded:
             self._sums.assign(self._zeros)
 
@@ -112,7 +112,7 @@ class StepGradients:
             if gradient is not None and id(variable) in self._rows
         }
         if by_row:
-            self._gate.run(lambda: sums.assign_add(self._of_step(by_row)))
+            self._switch.run(lambda: sums.assign_add(self._of_step(by_row)))
 
     def _of_step(self, by_row: Mapping[int, Gradient]) -> tf.Tensor:
         """Return what a step adds to the sums [row, 4]."""
