@@ -19,6 +19,7 @@ SURFACE = "pipeline"
 SUBPROCESSES = {"pipeline.tracking.packaging": {"pipeline.tracking.package_models"}}
 
 
+@cache
 def module_file(module: str) -> Path | None:
     """Return the module's file; None if the module is not the project's."""
     path = ROOT.joinpath(*module.split("."))
@@ -42,7 +43,8 @@ def direct(module: str) -> frozenset[str]:
     return frozenset(found | parents)
 
 
-def project_modules(module: str, follow_subprocesses: bool = True) -> set[str]:
+@cache
+def project_modules(module: str, follow_subprocesses: bool = True) -> frozenset[str]:
     """Return the module and every project module that importing it loads, except empty packages and SURFACE."""
     visited: set[str] = {SURFACE}
     waiting = [module, *(module.rsplit(".", depth)[0] for depth in range(1, module.count(".") + 1))]
@@ -53,7 +55,7 @@ def project_modules(module: str, follow_subprocesses: bool = True) -> set[str]:
         visited.add(name)
         skipped = set() if follow_subprocesses else SUBPROCESSES.get(name, set())
         waiting.extend(direct(name) - skipped)
-    return {name for name in visited - {SURFACE} if module_file(name).stat().st_size}
+    return frozenset(name for name in visited - {SURFACE} if module_file(name).stat().st_size)
 
 
 def external_packages(module: str) -> set[str]:

@@ -61,8 +61,8 @@ class Diagnosis(keras.callbacks.Callback):
         tensorboard: a folder of TensorBoard logs, to which a run `diagnosis` is written during the training.
         record_every: record every n-th epoch, and always the first and the last.
         max_overhead: the largest measuring time, its start included, as a fraction of the training time; beyond it,
-            fewer epochs are recorded. A short training takes the start and, by default, half as long again for its
-            epochs. Below 1, the probe has fewer rows where each row takes long.
+            fewer epochs are recorded. A short training takes the start and, by default, at most as long again for
+            its epochs. Below 1, the probe has fewer rows where each row takes long.
         histograms: whether to record histograms of weights and gradients.
         rows: the largest number of rows in the probe.
         stop_when_hopeless: whether to end a training that is certain to fail: its loss is NaN or infinite, or a layer
