@@ -317,8 +317,9 @@ def test_the_pages_show_what_the_command_does(
     assert end.value.code == 3
     assert "Cause: unscaled inputs." in capsys.readouterr().out
     script.write_text("raise ValueError('before any fit')", encoding="utf-8")
-    with pytest.raises(ValueError, match="before any fit"):
+    with pytest.raises(SystemExit) as end:
         run_here(monkeypatch, tmp_path, "--json", "out/verdict.json", "train.py")
+    assert (end.value.code, str(end.value.__cause__)) == (1, "before any fit")
     assert not file.exists()
 
 
@@ -327,11 +328,26 @@ def test_the_gate_ignores_causes_that_exist() -> None:
     assert set(ast.literal_eval(names)) < set(cause_names())
 
 
-def test_a_file_that_the_script_misses_is_shown_with_the_line_of_the_script(tmp_path, capsys) -> None:
-    script = tmp_path / "reads.py"
-    script.write_text('print("begins")\nopen("missing.csv")\n')
+@pytest.mark.parametrize(
+    ("text", "kind", "frames"),
+    [
+        ('print("begins")\nopen("missing.csv")\n', FileNotFoundError, 1),
+        ("def half(x):\n    return x / 0\nhalf(1)\n", ZeroDivisionError, 2),
+        ("x = (\n", SyntaxError, 0),
+    ],
+)
+def test_an_error_of_the_script_is_shown_with_the_lines_of_the_script_alone(
+    text: str, kind: type[Exception], frames: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "fails.py"
+    script.write_text(text, encoding="utf-8")
     with pytest.raises(SystemExit) as end:
         run_as_main(script, [])
     assert end.value.code == 1
-    assert isinstance(end.value.__cause__, FileNotFoundError)
-    assert 'reads.py", line 2' in capsys.readouterr().err
+    assert isinstance(end.value.__cause__, kind)
+    shown = capsys.readouterr().err
+    assert kind.__name__ in shown.splitlines()[-1]
+    assert shown.count(", in ") == frames
+    assert 'fails.py", line' in shown
+    assert "pipeline" not in shown
+    assert "runpy" not in shown

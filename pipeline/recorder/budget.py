@@ -6,8 +6,8 @@ from time import perf_counter
 from typing import Final
 
 # The start takes about a second, and nothing can avoid it. Where a short training leaves no time beside it, measuring
-# may still take so many times `share` as long as the start (by default, as long), so that the record of a short training
-# has most of its epochs, also where other programs keep the machine busy.
+# may still take so many times `share` as long as the start: by default, as long. So the record of a short training has
+# most of its epochs, also where other programs keep the machine busy.
 AFTER_START: Final = 10
 
 

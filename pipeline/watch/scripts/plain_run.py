@@ -16,7 +16,7 @@ def run_once(script: Path, arguments: Sequence[str], learned: Learned, output: R
     If the script fails, the report is written if any `fit` was recorded, and has the error.
 
     Raises:
-        Every error of the script, also `SystemExit` unless its code is 0.
+        SystemExit: unless its code is 0; see `run_as_main`.
     """
     fits: list[FitReport] = []
 

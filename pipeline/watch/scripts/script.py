@@ -8,9 +8,11 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import TracebackType
 
 import keras
 
+from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import save_text
 from pipeline.foundations.formats import save_arrays
 from pipeline.foundations.untyped import FitKeywords
@@ -41,7 +43,7 @@ def run(
         change: called with a model and the arguments before its `fit`; may change both.
 
     Raises:
-        Every error of the script, also `SystemExit`.
+        SystemExit, UserError: see `run_as_main`.
     """
     undo = watch_every_fit(lambda model, arguments: Diagnosis(*arrays(arguments), learned=learned), on_end, change)
     try:
@@ -53,22 +55,31 @@ def run(
 def run_as_main(script: Path, arguments: Sequence[str]) -> None:
     """Run the script in this process like `python3 script.py arguments`.
 
-    A file that the script does not find, or too little memory, is shown with the line of the script, as Python shows
-    it. Otherwise the command would report it in one line, as if its own file were missing.
+    An error is shown from the script's own line on, as Python shows it.
 
     Raises:
-        SystemExit: as the script raises it; 1 after an error of the operating system or too little memory.
-        Every other error of the script.
+        SystemExit: as the script raises it; 1 after an error of the script, which is its cause.
+        UserError: the script uses this package in a way that it rejects; an InapplicableError if a remedy cannot be
+            applied to a `fit` of the script.
     """
-    before, path = sys.argv, sys.path[0]
+    before, path, file = sys.argv, sys.path[0], str(script.absolute())
     sys.argv, sys.path[0] = [str(script), *arguments], str(script.resolve().parent)
     try:
-        runpy.run_path(str(script.absolute()), run_name="__main__")  # as Python sets `__file__`
-    except (OSError, MemoryError) as error:
-        traceback.print_exception(error)
+        runpy.run_path(file, run_name="__main__")  # as Python sets `__file__`
+    except UserError:  # is reported in one line
+        raise
+    except Exception as error:
+        traceback.print_exception(type(error), error, _from_file(error.__traceback__, file))
         raise SystemExit(1) from error
     finally:
         sys.argv, sys.path[0] = before, path
+
+
+def _from_file(frames: TracebackType | None, file: str) -> TracebackType | None:
+    """Return the frames from the first one of a file on; None without one, as when the file has a syntax error."""
+    while frames is not None and frames.tb_frame.f_code.co_filename != file:
+        frames = frames.tb_next
+    return frames
 
 
 def run_replica(request: RunRequest, seed: int, folder: Path) -> None:
