@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ class Postgres:
         """
         self._prepare()
         try:
-            if self._run("pg_ctl", "status", "--pgdata", self.data, check=False).returncode:
+            if not self._goes_on():
                 self._start()
             self._create_database()
             yield
@@ -121,6 +122,26 @@ class Postgres:
         (new / "pg_hba.conf").write_text(rules, encoding="utf-8")
         (new / "pg_ident.conf").write_text(f'server "{_own_name()}" {DATABASE}\n', encoding="utf-8")
         new.rename(self.data)
+
+    def _goes_on(self) -> bool:
+        """Return whether PostgreSQL runs already; wait while a process is there that does not answer.
+
+        It starts just now, or was killed and has not ended yet.
+
+        Raises:
+            UserError: its process neither answers nor ends.
+        """
+        end = time.monotonic() + STARTS_WITHIN
+        while time.monotonic() < end:
+            if self._run("pg_ctl", "status", "--pgdata", self.data, check=False).returncode:
+                return False
+            if not self._run("pg_isready", "--host", self.socket, "--quiet", check=False).returncode:
+                return True
+            time.sleep(0.1)
+        raise UserError(
+            f"{self.data}: the process of {self.data / 'postmaster.pid'} did not answer for {STARTS_WITHIN} s: end it, "
+            "or wait and run the same command again"
+        )
 
     def _start(self) -> None:
         options = {"listen_addresses": "", "unix_socket_directories": str(self.socket), "max_connections": CONNECTIONS}
