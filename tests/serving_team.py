@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from workspace import free_port, wait_until
+from workspace import ROOT, free_port, wait_until
 
 from pipeline.tracking.server import postgres
 from pipeline.tracking.server.server_folder import ServerFolder
@@ -43,8 +43,9 @@ class TeamServer:
         serve = [*COMMAND, "--folder", str(self.folder.path), "serve", "--port", str(self.port)]
         with log.open("w") as output:
             self.process = subprocess.Popen(
-                [*serve, "--workers", str(self.workers), *options], stdout=output, stderr=subprocess.STDOUT, text=True
-            )
+                [*serve, "--workers", str(self.workers), *options],
+                cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, text=True,
+            )  # fmt: skip
         wait_until(lambda: "ready: " in log.read_text() or self.process.poll() is not None, seconds=STARTS_WITHIN)
         if self.process.poll() is not None and "PostgreSQL is missing" in log.read_text():
             pytest.skip(log.read_text().strip().splitlines()[-1])

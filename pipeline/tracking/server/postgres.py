@@ -168,8 +168,12 @@ class Postgres:
             if not self._sql(question):
                 self._sql(statement)
 
-    def _sql(self, statement: str) -> str:
-        to = ["--host", str(self.socket), "--username", self._superuser, "--dbname", "postgres", "--no-password"]
+    def table_version(self) -> str:
+        """Return the version of MLflow's tables, as alembic keeps it."""
+        return self._sql("SELECT version_num FROM alembic_version", DATABASE)
+
+    def _sql(self, statement: str, database: str = "postgres") -> str:
+        to = ["--host", str(self.socket), "--username", self._superuser, "--dbname", database, "--no-password"]
         options = ["--no-psqlrc", "--tuples-only", "--no-align", "--quiet"]
         return self._run("psql", *to, *options, "--command", statement).stdout.strip()
 

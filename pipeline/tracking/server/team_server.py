@@ -6,8 +6,11 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
+import mlflow.store.db_migrations
+from alembic.script import ScriptDirectory
 from filelock import FileLock, Timeout
 
 from pipeline.foundations.errors import UserError
@@ -20,7 +23,6 @@ from pipeline.tracking.server_process import INTERRUPTIONS, expect_free, serving
 PORT: Final = 5000
 WORKERS: Final = 4  # MLflow's own number of server processes
 LOCALHOST: Final = ("localhost", "127.0.0.1", "[::1]")
-UPGRADE: Final = "mlflow db upgrade"  # the command that MLflow suggests if the tables are old
 REMEMBERED: Final = 60  # seconds for which a checked password is not hashed again; see docs/team-server.md
 
 # Rights of a user without a role: everything may be read and nothing written.
@@ -53,11 +55,13 @@ def serve(folder: ServerFolder, host: str, port: int, allowed_hosts: Sequence[st
     try:
         install()
         with open_folder(folder), Postgres(folder).running():
+            if folder.complete.exists():
+                _expect_new_tables(folder)
             print("the server takes some 20 seconds to start; stop it with Ctrl-C", flush=True)
             variables = _variables(folder)
             with serving(_options(folder, host, port, allowed_hosts, workers), variables, folder.log) as server:
                 base = f"http://{host if is_loopback(host) else '127.0.0.1'}:{port}"
-                _wait(server, base, folder)
+                wait_until_it_answers(server, base, folder.log)
                 folder.complete.touch()
                 print(f"ready: {base}, user {ADMIN}, password in {folder.password_file(ADMIN)}", flush=True)
                 server.wait()
@@ -67,17 +71,25 @@ def serve(folder: ServerFolder, host: str, port: int, allowed_hosts: Sequence[st
     raise UserError(f"MLflow's server has ended: see {folder.log} for the reason")
 
 
-def _wait(server: subprocess.Popen[bytes], base: str, folder: ServerFolder) -> None:
-    """Wait until the server is ready. Before it starts its processes, MLflow creates missing tables."""
-    try:
-        wait_until_it_answers(server, base, folder.log)
-    except UserError:
-        if UPGRADE not in folder.log.read_text(encoding="utf-8", errors="replace"):
-            raise
+def _expect_new_tables(folder: ServerFolder) -> None:
+    """Check the version of the tables. MLflow's server would upgrade some older ones by itself, without a backup.
+
+    Raises:
+        UserError: they are of an older or newer version of MLflow than the installed one.
+    """
+    found = Postgres(folder).table_version()
+    scripts = ScriptDirectory(str(Path(mlflow.store.db_migrations.__file__).parent))
+    if found == scripts.get_current_head():
+        return
+    if found in {each.revision for each in scripts.walk_revisions()}:
         raise UserError(
             f"{folder.path}: its tables are of an older version of MLflow: back them up, then run "
             "`python3 -m pipeline.tracking.server upgrade` (docs/team-server.md)"
-        ) from None
+        )
+    raise UserError(
+        f"{folder.path}: its tables are of another version of MLflow than {mlflow.__version__}, perhaps a newer one: "
+        "install the version that made them, or restore a backup into a new folder"
+    )
 
 
 def _variables(folder: ServerFolder) -> dict[str, str]:

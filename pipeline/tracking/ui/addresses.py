@@ -7,7 +7,9 @@ import webbrowser
 from collections.abc import Sequence
 from urllib.parse import quote
 
-MODE = "workflowType=machine_learning"  # without it, the UI opens in its mode for language models, without charts
+# Without the first, the UI opens in its mode for language models, without charts; without the second, a server that has
+# workspaces, as a team's server, shows the list of these instead. Other servers ignore it.
+MODE = "workflowType=machine_learning&workspace=default"
 
 
 def search_results(base: str, experiment_id: str, search: str) -> str:
