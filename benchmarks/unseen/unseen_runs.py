@@ -17,7 +17,7 @@ from pipeline.foundations.files import load_json, save_text
 
 ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = Path(__file__).parent
-SETS: Final = ("first", "second")  # folders, in the order in which they were scored
+SETS: Final = ("first", "second", "recurrent")  # folders, in the order in which they were scored
 MODULE: Final = "benchmarks.unseen.unseen_program"
 
 
