@@ -1,10 +1,12 @@
-"""A small part of `python3 tests/fuzz.py 300`: what reads params.yaml alone, on many mutants of it."""
+"""A small part of `python3 tests/campaigns/inputs.py`: what reads each kind of input, in this process."""
 
 import os
+import random
 from pathlib import Path
 
 import pytest
-from fuzz import mutants, tiny, written
+from campaigns import file_mutants, payloads, table_mutants
+from campaigns.params_mutants import mutants, tiny, written
 
 from pipeline.data.sources import load
 from pipeline.data.splitting import split
