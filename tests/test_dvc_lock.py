@@ -204,6 +204,15 @@ def test_removing_a_variant_never_leaves_a_truncated_lock() -> None:
     assert LOCK.read_text() == without("train@a")
 
 
+@pytest.mark.parametrize("damaged", ["stages: [", "[]", "schema: 1\n", "stages: !!python/name:os.system\n", "[" * 9999])
+def test_removing_a_variant_leaves_a_damaged_lock_to_dvc(damaged: str, folder: Path) -> None:
+    LOCK.write_text(damaged)
+    before = set(folder.iterdir())
+    prune._remove_stages({"train@a"})
+    assert LOCK.read_text() == damaged
+    assert set(folder.iterdir()) == before
+
+
 @pytest.mark.slow
 def test_repro_continues_after_the_lock_was_cut_and_skips_no_stage_wrongly(workspace: Workspace) -> None:
     """The real DVC runs, and nothing else is stale."""

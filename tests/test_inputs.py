@@ -1,11 +1,9 @@
 """A small part of `python3 tests/campaigns/inputs.py`: what reads each kind of input, in this process."""
 
 import os
-import random
 from pathlib import Path
 
 import pytest
-from campaigns import file_mutants, payloads, table_mutants
 from campaigns.params_mutants import mutants, tiny, written
 
 from pipeline.data.sources import load

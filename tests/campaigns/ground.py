@@ -29,7 +29,6 @@ LONG = ("generate", "split", "train", "evaluate", "cells")
 MODULES = {
     "check": "pipeline.check",
     "export": "pipeline.export",
-    "live": "pipeline.tracking.live",
     "tensorboard": "pipeline.tracking.tensorboard.open_tensorboard",
     "ui": "pipeline.tracking.ui.serve",
 }
@@ -49,9 +48,9 @@ OUTPUTS = {
     "track": ("mlruns/", "runs/", *EVALUATED, "dvc.lock"),
     "track_study": ("mlruns/", "studies/"),
     "export": ("exported.keras",),
-    "live": ("mlruns/", "progress/"),
     "tensorboard": ("events/",),
     "ui": ("mlruns/",),
+    "look": ("mlruns/", "progress/"),
     "read_events": (),
 }
 # Folders that a failing command may leave or complete: MLflow's store is a database, and what was published stays.
@@ -222,7 +221,7 @@ def import_what_commands_need() -> None:
     `foundations.tensorflow`, which starts them.
     """
     os.environ.update(BEFORE)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _silent():
         warnings.simplefilter("ignore")
         # Dask before the stages, which hide it only where it is not imported yet.
         for name in ("dask.array", "tensorflow", "keras", "matplotlib.backends.backend_agg", "pyarrow.pandas_compat"):
@@ -232,11 +231,26 @@ def import_what_commands_need() -> None:
         for name in ("generate", "split", "reference", "train", "evaluate", "compare", "track", "track_study"):
             importlib.import_module(f"pipeline.stages.{name}")
         for name in MODULES.values():
-            importlib.import_module(name)
+            if name != "pipeline.export":  # which imports that door
+                importlib.import_module(name)
         importlib.import_module("pipeline.tracking.publish")
         importlib.import_module("pipeline.tracking.live_runs")
         importlib.import_module("pipeline.training.compiled.dense_trainer")
         importlib.import_module("pipeline.studies.work")
+    assert "pipeline.foundations.tensorflow" not in sys.modules
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Hide what TensorFlow's C++ code writes to stderr."""
+    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nowhere)
 
 
 @contextmanager
