@@ -1,22 +1,53 @@
 """A small part of `python3 tests/campaigns/inputs.py`: what reads each kind of input, in this process."""
 
+import base64
+import marshal
 import os
+import pickle
+import random
+import shutil
+import types
+from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
+from campaigns import file_mutants, payloads, table_mutants
 from campaigns.params_mutants import mutants, tiny, written
 
 from pipeline.data.sources import load
+from pipeline.data.split import files
+from pipeline.data.split.samples import Origin, Split
 from pipeline.data.splitting import split
 from pipeline.foundations.errors import UserError
 from pipeline.params.params import parse, read
 
-NUMBER, LARGEST = 60, 100_000
+NUMBER, LARGEST = 30, 100_000
 
 
 def test_the_tiny_file_is_right(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(written(tiny()))
     assert read(tmp_path / "params.yaml") == parse(tiny())
+
+
+def rejection(what: str, read_input: Callable[[], object], accepted: str = "") -> str:
+    """Return how an input is rejected, or `accepted`; fail if another error is raised."""
+    try:
+        read_input()
+    except UserError as error:
+        return str(error)
+    except Exception as error:
+        pytest.fail(f"{what}: {error!r}")
+    return accepted
+
+
+def read_and_split() -> None:
+    """Read params.yaml and its data, unless these are many."""
+    params = read()
+    count = params.data.config.get("n_samples", 100)
+    if not isinstance(count, int) or count <= LARGEST:
+        split(load(params.data), params.data, params.split)
 
 
 @pytest.mark.slow
@@ -27,18 +58,52 @@ def test_a_mutant_is_read_and_gives_data_or_is_refused_in_a_short_line(
     lengths: list[int] = []
     for done, text in mutants(NUMBER, seed=1):
         Path("params.yaml").write_text(text)
-        try:
-            params = read()
-            count = params.data.config.get("n_samples", 100)
-            if not isinstance(count, int) or count <= LARGEST:
-                split(load(params.data), params.data, params.split)
-        except UserError as error:
-            lengths.append(len(str(error)))
-        except Exception as error:
-            pytest.fail(f"{done}: {error!r}")
+        line = rejection(done, read_and_split)
+        lengths += [len(line)] if line else []
         assert os.listdir() == ["params.yaml"]
     assert NUMBER / 4 < len(lengths) < NUMBER
     assert max(lengths) < 1000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["csv", "parquet", "npz", "sequences"])
+def test_a_table_is_read_or_refused_in_a_short_line_and_nothing_in_it_is_executed(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    canaries = tmp_path / "canaries"
+    for folder in (canaries, tmp_path / "tables"):
+        folder.mkdir()
+    for number in range(7):
+        what, _ = getattr(table_mutants, kind)(random.Random(f"{kind} {number}"), tmp_path, canaries)
+        assert len(rejection(what, read_and_split)) < 1000, what
+        assert os.listdir(canaries) == [], what
+        for path in (tmp_path / "tables").iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@pytest.mark.slow
+def test_what_a_stage_wrote_is_read_or_refused_in_one_line(
+    split_and_origin: tuple[Split, Origin], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number in range(8):
+        files.save_split(*split_and_origin)
+        luck = random.Random(number)
+        path = luck.choice(sorted(files.PARTS.iterdir()))
+        what = (file_mutants.change_json if path.suffix == ".json" else file_mutants.change_rows)(luck, path, tmp_path)
+        assert str(files.PARTS) in rejection(what, files.load_split, str(files.PARTS)), what
+        shutil.rmtree(files.PARTS)
+
+
+def test_each_payload_works_where_something_executes_it(tmp_path: Path) -> None:
+    """Otherwise the canaries would prove nothing."""
+    pickle.loads(payloads.pickled(tmp_path))
+    np.load(BytesIO(payloads.array_of_objects(tmp_path)), allow_pickle=True)
+    eval(payloads.statement(tmp_path, "statement"))
+    function = marshal.loads(base64.b64decode(payloads.keras_lambda(tmp_path)["config"]["code"]))
+    types.FunctionType(function, globals())(1)
+    assert sorted(os.listdir(tmp_path)) == ["lambda", "npy", "pickle", "statement"]
 
 
 def test_the_same_seed_gives_the_same_mutants() -> None:

@@ -41,7 +41,10 @@ Luck = random.Random
 Command = tuple[str, ...]
 # Takes a source of random numbers, the ground and the folder of canaries; returns a description and the commands.
 Mutate = Callable[[Luck, Path, Path], tuple[str, Sequence[Command]]]
+SECTIONS = ("variants", "defaults", "data", "training", "studies", "split", "evaluation", "comparison", "diagnosis")
 FILES = ("runs/", "data/", "evaluations/", "metrics/", "studies/", "replica ")
+# What TensorFlow and Dask remove when Python ends; these commands end without that.
+REMOVED_AT_EXIT = ("__autograph_generated_file", "dask-scratch-space")
 SAME = ("runs", "metrics", "evaluations", "reports")  # what must not change if only DVC's lock does
 
 
@@ -76,7 +79,7 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "params": Kind(230, params, ("",)),  # of all sections
-    "code": Kind(50, code, ("params.yaml", "variants.", "defaults.", "data.", "training.", "studies.", "split.")),
+    "code": Kind(50, code, ("params.yaml", *(f"{each}." for each in SECTIONS))),
     "csv": Kind(120, table_mutants.csv, table_mutants.PLACES),
     "parquet": Kind(70, table_mutants.parquet, table_mutants.PLACES),
     "npz": Kind(60, table_mutants.npz, table_mutants.PLACES),
@@ -101,8 +104,11 @@ def order(only: str | None) -> Iterator[tuple[str, int]]:
     """Yield kind and number of every mutant, so that any first part has each kind by its share."""
     if only is not None:
         return ((only, number) for number in count())
-    series = [(((number + 0.5) / kind.share, name, number) for number in count()) for name, kind in KINDS.items()]
-    return ((name, number) for _, name, number in heapq.merge(*series))
+
+    def series(name: str) -> Iterator[tuple[float, str, int]]:
+        return (((number + 0.5) / KINDS[name].share, name, number) for number in count())
+
+    return ((name, number) for _, name, number in heapq.merge(*map(series, KINDS)))
 
 
 def luck_of(kind: str, seed: int, number: int) -> Luck:
@@ -233,9 +239,12 @@ class Campaign:
                 break  # DVC runs no later stage
 
     def _left(self) -> str | None:
-        left = sorted(path.name for path in (self._place / "tmp").iterdir())
-        for name in left:
-            shutil.rmtree(self._place / "tmp" / name, ignore_errors=True)
+        left = []
+        for path in sorted((self._place / "tmp").iterdir()):
+            shutil.rmtree(path, ignore_errors=True)
+            path.unlink(missing_ok=True)
+            if not path.name.startswith(REMOVED_AT_EXIT):
+                left.append(path.name)
         return f"left in the folder for temporary files: {', '.join(left[:5])}" if left else None
 
     def _faults_of_lock(self, luck: Luck) -> Iterator[tuple[str, str, str]]:
