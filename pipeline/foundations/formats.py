@@ -202,6 +202,7 @@ def load_rows(stem: Path, targets: list[str], texts: list[str]) -> tuple[pd.Data
     else:
         with reading(path, "a table"):
             table = read_parquet(path)
+            table[targets]
     return table.drop(columns=targets), table[targets]
 
 
