@@ -7,10 +7,10 @@ limit that docs/callback.md states, raises nothing, and ends with the same weigh
 """
 
 import argparse
+import hashlib
 import json
 import os
 import random
-import shutil
 import sys
 import tempfile
 import threading
@@ -23,14 +23,16 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from campaigns.ground import Ended, Ground, import_what_commands_need, variables
+from campaigns.params_mutants import tiny, written
 from campaigns.proxy import FAULTS, Network, proxy
 from preloaded import Preloaded
-from workspace import ROOT, Done, Workspace, free_port
+from workspace import ROOT, free_port
 
 from pipeline.tracking.server_process import serving, wait_until_it_answers
 
 LOG = Path(__file__).with_name("network.jsonl")
-PUBLISH = ("python3", "-m", "pipeline.stages.track")
+VARIANT = "tanh_1"
 # The share of answers with a fault, the faults, and the seconds after which there are none any more.
 WEATHER: tuple[tuple[float, tuple[str, ...], float], ...] = (
     (0.03, FAULTS, 600),
@@ -43,31 +45,32 @@ WEATHER: tuple[tuple[float, tuple[str, ...], float], ...] = (
     (1.0, FAULTS, 600),
 )
 SILENT_WITHIN = 30 + 20  # docs/how-to.md: a server that does not answer for 30 s; and as long as a command may compute
-SCRIPT = """
-import hashlib, json, os, sys, time
-import keras
-import numpy as np
-from pipeline import Diagnosis
-from pipeline.watch import mlflow_run
-inputs = np.random.default_rng(0).normal(size=(64, 2)).astype("float32")
-labels = (inputs[:, :1] > 0).astype("float32")
-keras.utils.set_random_seed(0)
-model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(4, "tanh"), keras.layers.Dense(1, "sigmoid")])
-model.compile("sgd", "binary_crossentropy")
-pace = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: time.sleep(0.2))
-diagnosis = Diagnosis(inputs, labels, mlflow=sys.argv[1] == "mlflow", max_overhead=1000)
-began = time.monotonic()
-raised = ""
-try:
-    model.fit(inputs, labels, epochs=30, verbose=0, callbacks=[diagnosis, pace])
-except BaseException as error:
-    raised = repr(error)
-seconds = time.monotonic() - began
-digest = hashlib.sha256(b"".join(np.asarray(each).tobytes() for each in model.weights)).hexdigest()
-verdict = str(diagnosis.verdict.headline)
-print(json.dumps({"seconds": seconds, "raised": raised, "weights": digest, "verdict": verdict}), flush=True)
-os._exit(0)
-"""
+EPOCHS, PACE = 30, 0.2  # of the watched training, and seconds of each
+
+
+def watch_a_fit(mlflow: str) -> None:
+    """Train a small model under the callback; print as JSON how it went."""
+    import keras
+    import numpy as np
+
+    from pipeline import Diagnosis
+
+    inputs = np.random.default_rng(0).normal(size=(64, 2)).astype("float32")
+    labels = (inputs[:, :1] > 0).astype("float32")
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(4, "tanh"), keras.layers.Dense(1, "sigmoid")])
+    model.compile("sgd", "binary_crossentropy")
+    pace = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: time.sleep(PACE))
+    diagnosis = Diagnosis(inputs, labels, mlflow=mlflow == "mlflow", max_overhead=1000)
+    began, raised = time.monotonic(), ""
+    try:
+        model.fit(inputs, labels, epochs=EPOCHS, verbose=0, callbacks=[diagnosis, pace])
+    except BaseException as error:
+        raised = repr(error)
+    seconds = time.monotonic() - began
+    digest = hashlib.sha256(b"".join(np.asarray(each).tobytes() for each in model.weights)).hexdigest()
+    headline = diagnosis.verdict.headline
+    print(json.dumps({"seconds": seconds, "raised": raised, "weights": digest, "verdict": headline}))
 
 
 def published(client: Any, experiment: str, model: str) -> dict[str, Any]:
@@ -123,27 +126,46 @@ def differences(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[s
 
 
 class Trials:
-    """A workspace with a trained variant, and a server behind a proxy."""
+    """A folder with a trained variant, and a server behind a proxy."""
+
+    expected: dict[str, Any]  # what an undisturbed publisher publishes
 
     def __init__(self, place: Path, server_port: int, network: Network) -> None:
         from mlflow import MlflowClient
 
         self._network = network
         self._direct = MlflowClient(tracking_uri=f"http://127.0.0.1:{server_port}")
-        self._workspace = Workspace.create(place / "study", "tanh_1")
-        self._workspace.edit({"comparison": {}})
-        self._workspace.commit()
-        self._workspace.run("dvc", "repro", "compare")
-        (place / "study" / "watched.py").write_text(SCRIPT)
+        self._ground = Ground(place / "ground", place / "canaries", {"watch_a_fit": watch_a_fit})
+        self._ground.folder.mkdir()
 
-    def _publish(self, name: str) -> Done:
-        self._workspace.edit({"tracking.experiment": name, "tracking.registered_model": name})
-        return self._workspace.attempt(*PUBLISH, MLFLOW_TRACKING_URI=self._network.address)
+    def train(self) -> None:
+        """Train and evaluate the variant.
+
+        Raises:
+            RuntimeError: a command fails.
+        """
+        self._write_params("undisturbed")
+        for command in ("generate", "split", "reference", f"train {VARIANT}", f"evaluate {VARIANT}"):
+            ended = self._ground.command(*command.split(), seconds=600)
+            if ended.code != 0:
+                raise RuntimeError(f"{command}: exit code {ended.code}\n{ended.output}")
+
+    def _write_params(self, name: str) -> None:
+        document = tiny() | {"comparison": {}, "studies": {}}
+        document["variants"] = {VARIANT: document["variants"][VARIANT]}
+        document["tracking"] |= {"experiment": name, "registered_model": name}
+        (self._ground.folder / "params.yaml").write_text(written(document), encoding="utf-8")
+
+    def _publish(self, name: str) -> Ended:
+        self._write_params(name)
+        with variables(MLFLOW_TRACKING_URI=self._network.address):
+            return self._ground.command("track", seconds=600)
 
     def publish_undisturbed(self) -> dict[str, Any]:
         """Return what a publisher publishes without faults."""
         done = self._publish("undisturbed")
-        assert done.code == 0, done.stderr
+        if done.code != 0:
+            raise RuntimeError(done.output)
         return published(self._direct, "undisturbed", "undisturbed")
 
     def publish(self, name: str, weather: tuple[float, tuple[str, ...], float], start: float) -> dict[str, Any]:
@@ -160,7 +182,7 @@ class Trials:
         began = network.answered_at = time.monotonic()
         for timer in (begin, end):
             timer.start()
-        self._workspace.folder.joinpath("mlruns", "manifest.json").unlink(missing_ok=True)
+        (self._ground.folder / "mlruns" / "manifest.json").unlink(missing_ok=True)
         done = self._publish(name)
         took, silent = time.monotonic() - began, time.monotonic() - network.answered_at
         for timer in (begin, end):
@@ -168,8 +190,8 @@ class Trials:
         network.share = 0.0
         met = dict(network.met)
         wrong = []
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        if "Traceback" in done.stderr:
+        lines = [line for line in done.output.splitlines() if line.strip()]
+        if "Traceback" in done.output:
             wrong.append("traceback")
         elif done.code == 0:
             wrong += self._differences(name, "first")
@@ -183,7 +205,7 @@ class Trials:
             wrong.append(f"ended {silent:.0f} s after the last answer")
         again = self._publish(name) if done.code else done
         if again.code:
-            wrong.append(f"the second one fails: {again.stderr.strip()[-300:]}")
+            wrong.append(f"the second one fails: {again.output.strip()[-300:]}")
         elif done.code:
             wrong += self._differences(name, "second")
         return {
@@ -204,15 +226,14 @@ class Trials:
         found = published(self._direct, name, name)
         return [f"{which}: {each}" for each in differences(self.expected, found)]
 
-    expected: dict[str, Any]
-
     def fit(self, with_mlflow: bool) -> dict[str, Any]:
         """Train under the callback; return what the script prints, and what it logs."""
-        command = ("python3", "watched.py", "mlflow" if with_mlflow else "alone")
-        done = self._workspace.attempt(*command, MLFLOW_TRACKING_URI=self._network.address, PYTHONPATH=str(ROOT))
-        assert done.code == 0, done.stderr
-        lines = [line for line in done.stderr.splitlines() if "pipeline.watch" in line]
-        return json.loads(done.stdout.splitlines()[-1]) | {"said": " | ".join(lines)}
+        with variables(MLFLOW_TRACKING_URI=self._network.address):
+            done = self._ground.command("watch_a_fit", "mlflow" if with_mlflow else "alone", seconds=600)
+        if done.code != 0:
+            raise RuntimeError(done.output)
+        lines = [line for line in done.output.splitlines() if "pipeline.watch" in line]
+        return json.loads(done.printed.splitlines()[-1]) | {"said": " | ".join(lines)}
 
     def watched(
         self, weather: tuple[float, tuple[str, ...], float], start: float, usual: Mapping[str, Any]
@@ -265,8 +286,10 @@ def main() -> int:
     for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
         os.environ.pop(name, None)
     luck, lines = random.Random(asked.seed), []
+    import_what_commands_need()
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="network-", ignore_cleanup_errors=True)))
+        stack.enter_context(variables(PYTHONPATH=str(ROOT), PYTHONDONTWRITEBYTECODE="1"))
         server = Preloaded(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="preloaded-"))))
         server.start()
         stack.callback(server.end)
@@ -278,6 +301,7 @@ def main() -> int:
         network = stack.enter_context(proxy(port, random.Random(f"{asked.seed} faults")))
         trials = Trials(place, port, network)
         if asked.trials:
+            trials.train()
             trials.expected = trials.publish_undisturbed()
             print(f"undisturbed: {len(trials.expected['runs'])} runs, {network.requests} requests", flush=True)
         for number in range(asked.trials):
@@ -294,7 +318,6 @@ def main() -> int:
             line = trials.watched(WEATHER[number % len(WEATHER)], luck.choice((0, luck.uniform(0, 15))), usual)
             lines.append(line)
             print(json.dumps(line), flush=True)
-        shutil.rmtree(place / "study", ignore_errors=True)
     LOG.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     wrong = sum(bool(line["wrong"]) for line in lines)
     print(f"{len(lines) - wrong} of {len(lines)} right")
