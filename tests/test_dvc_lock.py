@@ -103,6 +103,13 @@ def test_an_invalid_lock_of_a_killed_dvc_repro_is_restored() -> None:
             assert LOCK.read_text() == WHOLE, place
 
 
+@pytest.mark.parametrize("text", ["!!int x", "2020-99-99", "!!python/name:os.system", "[" * 9999 + "]" * 9999])
+def test_a_lock_whose_values_cannot_be_read_is_restored(text: str) -> None:
+    LOCK.write_text(WHOLE.replace("'2.0'", text))
+    run()
+    assert LOCK.read_text() == WHOLE
+
+
 def without(*stages: str) -> str:
     return lock_of(*(each for each in ("generate", "split", "train@a") if each not in stages))
 

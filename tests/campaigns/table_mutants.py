@@ -86,7 +86,7 @@ def parquet(luck: Luck, folder: Path, canaries: Path) -> tuple[str, list[Command
         "lists": lambda: pa.array([[number] for number in range(ROWS)]),
         "maps": lambda: pa.array([{"a": number} for number in range(ROWS)]),
         "arrow maps": lambda: pa.array([[("a", number)] for number in range(ROWS)], pa.map_(pa.string(), pa.int64())),
-        "decimals": lambda: pa.array([Decimal(number) / 7 for number in range(ROWS)], pa.decimal128(38, 10)),
+        "decimals": lambda: pa.array([Decimal(number) / 8 for number in range(ROWS)], pa.decimal128(38, 10)),
         "dates": lambda: pa.array([date(2024, 1, 1 + number % 28) for number in range(ROWS)]),
         "moments": lambda: pa.array(moments, pa.timestamp("ns", tz="Europe/Berlin")),
         "times": lambda: pa.array([time(number % 24) for number in range(ROWS)]),
