@@ -12,6 +12,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import socket
 import sqlite3
 import sys
@@ -336,8 +337,9 @@ def run(mutants: Sequence[tuple[str, int]], seed: int, log: Path, tried: Counter
                 taken = time.monotonic() - began_at
                 if taken > 20:
                     print(f"{name} {number}: {taken:.0f} s", flush=True)
-                if not each % 50:
+                if not each % 25:
                     print(f"{each} mutants, {time.monotonic() - began:.0f} s", flush=True)
+                    write(log, tried, right, offenders, seed)
     finally:
         write(log, tried, right, offenders, seed)
     return len(offenders) - before
@@ -365,6 +367,7 @@ def main() -> int:
     parser.add_argument("--only", choices=KINDS, help="mutants of one kind alone")
     parser.add_argument("--log", type=Path, default=LOG)
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the log is written then, too
     tried, right = Counter[str](), Counter[str]()
     if asked.first:
         for line in _lines(asked.log):
