@@ -140,7 +140,8 @@ def test_weights_that_no_training_writes_are_reported(
     weights: dict[str, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    save_npz(weights, runs.weights_path("v"))
+    runs.folder("v").mkdir(parents=True)
+    np.savez(runs.weights_path("v"), **weights)
     assert rejection("weights", lambda: runs.load_weights("v")).startswith("runs/v/weights.npz: damaged")
 
 
