@@ -289,6 +289,10 @@ def test_a_history_of_another_training_is_not_evaluated(result: Trained, circles
         (lambda history: history.assign_coords(epoch=history.epoch + 1), "epoch does not count from 0"),
         (lambda history: history.assign(dead=history.dead + 2), "dead has a value below 0 or above 1"),
         (lambda history: history.drop_vars("test_accuracy"), "test_accuracy is missing"),
+        (
+            lambda history: history.assign_coords(slope_fraction=history.slope_fraction.astype(str)),
+            "slope_fraction has the type",
+        ),
         (lambda history: history.assign_attrs(task="{"), "Expecting"),
         (lambda history: history.assign(train_loss=history.dead.isel(layer=0, recorded_epoch=0)), "train_loss is over"),
     ],

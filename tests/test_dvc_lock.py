@@ -103,6 +103,13 @@ def test_an_invalid_lock_of_a_killed_dvc_repro_is_restored() -> None:
             assert LOCK.read_text() == WHOLE, place
 
 
+@pytest.mark.parametrize("text", ["!!int x", "2020-99-99", "!!python/name:os.system", "[" * 9999 + "]" * 9999])
+def test_a_lock_whose_values_cannot_be_read_is_restored(text: str) -> None:
+    LOCK.write_text(WHOLE.replace("'2.0'", text))
+    run()
+    assert LOCK.read_text() == WHOLE
+
+
 def without(*stages: str) -> str:
     return lock_of(*(each for each in ("generate", "split", "train@a") if each not in stages))
 
@@ -202,6 +209,15 @@ def test_removing_a_variant_never_leaves_a_truncated_lock() -> None:
     prune._remove_stages({"train@a"})
     assert kept.read() == WHOLE
     assert LOCK.read_text() == without("train@a")
+
+
+@pytest.mark.parametrize("damaged", ["stages: [", "[]", "schema: 1\n", "stages: !!python/name:os.system\n", "[" * 9999])
+def test_removing_a_variant_leaves_a_damaged_lock_to_dvc(damaged: str, folder: Path) -> None:
+    LOCK.write_text(damaged)
+    before = set(folder.iterdir())
+    prune._remove_stages({"train@a"})
+    assert LOCK.read_text() == damaged
+    assert set(folder.iterdir()) == before
 
 
 @pytest.mark.slow

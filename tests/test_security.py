@@ -6,6 +6,7 @@ import base64
 import marshal
 import os
 import pickle
+import shutil
 import stat
 import subprocess
 import sys
@@ -16,17 +17,23 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pipeline.data import tables
+from pipeline.evaluation import prune
 from pipeline.foundations import formats
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import temporary_folder
+from pipeline.history import training_progress
 from pipeline.models import keras_objects
 from pipeline.params.data_params import DataParams
 from pipeline.params.file import load
 from pipeline.params.variant_params import KerasObject
 from pipeline.report.pages.document import Bullets, Document, Picture, Section, Text
 from pipeline.report.pages.html import render
+from pipeline.repro import dvc_lock
+from pipeline.tracking import live_runs, manifest, store, turn
+from pipeline.tracking.tags import FOLLOWER, PUBLISHER
 from pipeline.training.compiled import compiling
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -134,6 +141,55 @@ def test_yaml_tags_are_rejected_and_not_executed(tmp_path: Path, canary: Path) -
         path.write_text(f"data: {tag} ['touch {canary}']\n")
         with pytest.raises(UserError, match=r"params\.yaml"):
             load(path)
+    assert not canary.exists()
+
+
+def test_a_lock_with_tags_is_damaged_and_not_executed(
+    tmp_path: Path, canary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither when it is restored, nor when a variant's stages are removed from it by DVC's own parser."""
+    monkeypatch.chdir(tmp_path)
+    for tag in ("!!python/object/apply:os.system", "!!python/object/new:os.system"):
+        text = f"schema: '2.0'\nstages:\n  train@a:\n    cmd: {tag} ['touch {canary}']\n"
+        assert dvc_lock._stages(text.encode()) is None
+        prune.LOCK.write_text(text)
+        prune._remove_stages({"train@b"})
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize(
+    ("read", "empty"),
+    [
+        (manifest.load_manifest, {}),
+        (lambda path: training_progress.read_all(), {}),
+        (lambda path: EventAccumulator(str(path)).Reload().Tags()["tensors"], []),  # as TensorBoard reads
+    ],
+    ids=["manifest", "progress file", "event file"],
+)
+def test_a_pickle_in_place_of_a_file_is_data(
+    read: Callable[[Path], object],
+    empty: object,
+    tmp_path: Path,
+    canary: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    (tmp_path / "progress").mkdir()
+    path = bare_pickle(tmp_path / "progress" / "events.out.tfevents.0.json", canary)
+    assert read(path) == empty
+    assert not canary.exists()
+
+
+def test_values_of_a_store_are_data(tmp_path: Path, canary: Path, empty_store: Path) -> None:
+    """Pickles where a publisher and a follower write who they are."""
+    client = store.connect(f"sqlite:///{shutil.copy(empty_store, tmp_path)}")
+    text = pickle.dumps(Bomb(canary), protocol=0).decode()
+    client.create_run("0", tags={FOLLOWER: text})
+    client.set_experiment_tag("0", f"{PUBLISHER}x", text)
+    (run,) = store.search(client, "0", "")
+    assert run.data.tags[FOLLOWER] == text
+    assert live_runs._follower(run) is None
+    assert turn._claim(client.get_experiment("0").tags[f"{PUBLISHER}x"]) is None
     assert not canary.exists()
 
 

@@ -6,6 +6,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from itertools import pairwise
@@ -365,6 +366,33 @@ def test_a_run_in_mlflow_grows_while_it_trains(tmp_path: Path, monkeypatch: pyte
     assert artifacts == [*pictures, "diagnosis/why.html"]
     models = mlflow.search_logged_models(experiment_ids=["0"], output_format="list")
     assert [each.name for each in models] == ["model"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # as in a script of the user's own
+def test_a_store_that_falls_silent_while_it_trains_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The run ends, and one line says what it may lack."""
+    import mlflow
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    answers = threading.Event()
+    monkeypatch.setattr(mlflow.MlflowClient, "log_batch", lambda *_, **__: answers.wait(60))
+    monkeypatch.setattr(mlflow_run, "END_WITHIN", 1)
+    model, inputs, labels = dense()
+    try:
+        model.fit(inputs, labels, epochs=2, verbose=0, callbacks=[Diagnosis(inputs, labels)])
+        (sender,) = [each for each in threading.enumerate() if each.name == "pipeline.watch"]
+        (line,) = [line for line in caplog.messages if line.startswith("pipeline.watch")]
+        assert "MLflow does not answer in time: its run may lack" in line
+        (run,) = mlflow.MlflowClient().search_runs(["0"])
+        assert run.info.status == "FINISHED"
+    finally:
+        answers.set()
+    sender.join(60)
+    assert not sender.is_alive()
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from pipeline.data.split.samples import ColumnKind, RawData, Stored
+from pipeline.data.split.samples import ColumnKind, RawData, Stored, StoredTask
 from pipeline.data.split.tasks import Task
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import reading, save_text
@@ -24,7 +24,7 @@ class RawFile(Stored):
     kinds, fills, filled: as in `RawData`; the file has `filled` only if values were missing.
     """
 
-    task: Task
+    task: StoredTask
     targets: tuple[str, ...]
     kinds: dict[str, ColumnKind]
     fills: dict[str, float | str]
@@ -60,9 +60,15 @@ def load_raw() -> RawData:
             description.targets,
             description.filled,
         )
+        if len(features) != len(raw.targets):
+            raise ValueError(f"{len(features)} rows of features, {len(raw.targets)} of targets")
         for _, kind, values in raw.columns:
             if kind != "category":
                 _expect_finite(values.to_numpy(), path)
+        if isinstance(features, np.ndarray):
+            _expect_finite(features.reshape(len(features), -1).sum(axis=1, dtype=np.float64), path)
+        if not raw.task.is_classification:
+            _expect_finite(raw.targets.sum(axis=1), path)
     return raw
 
 

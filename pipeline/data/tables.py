@@ -13,7 +13,7 @@ from pydantic import Field
 from pipeline.data.columns import expect_printable
 from pipeline.data.raw_table import RawTable
 from pipeline.foundations.errors import UserError, first_line
-from pipeline.foundations.formats import precision, read_parquet
+from pipeline.foundations.formats import arrays_of, precision, read_parquet
 from pipeline.params.data_params import COMMA, DataParams
 from pipeline.params.file import StrictSection, brief, check, one_of
 
@@ -78,7 +78,7 @@ def read_arrays(path: Path, params: DataParams) -> RawTable:
     try:
         # Opened here, because a file that NumPy opened stays open if NumPy cannot read it.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = dict(archive)
+            arrays = arrays_of(archive)
     except Exception as error:  # an array of objects, a damaged archive, another format
         raise UserError(f"{path}: {_reason(error)}: must be arrays of numbers as numpy.savez writes them") from None
     for name in ("x", "y"):

@@ -89,6 +89,8 @@ def load_evaluation(variant: str) -> VariantEvaluation:
     with reading(metrics_path(variant), "the metrics of a variant"):
         metrics = VariantMetrics.of(load_json(metrics_path(variant)))
         _expect_names(metrics.outcomes, (LEARNED, *cause_names()))
+        if not metrics.scores:
+            raise ValueError("no score")
     columns = [*OUTCOME, *metrics.scores, *metrics.predicted, *COURSE, *COLUMNS]
     replicas = _load_numbers(folder(variant) / "replicas.csv", columns, ["replica"])
     if len(replicas) != metrics.replicas:
@@ -158,5 +160,7 @@ def _load_diagnosis(variant: str) -> tuple[Task, Rule, VariantDiagnosis]:
         diagnosis = _DIAGNOSIS.validate_python({**plain, "cause": FORMER_NAMES.get(plain["cause"], plain["cause"])})
         _expect_names([] if diagnosis.cause is None else [diagnosis.cause], cause_names())
         _expect_names([score], SCORES)
+        if isinstance(threshold, bool) or not isinstance(threshold, int | float):
+            raise ValueError(f"the threshold of {score} is not a number")
         reference = None if plain["reference"] is None else Reference.model_validate(plain["reference"])
         return Task.of(plain["task"]), Rule(score, threshold, reference), diagnosis

@@ -37,12 +37,21 @@ def prune(variants: Iterable[str]) -> list[str]:
 
 
 def _remove_stages(stages: set[str]) -> None:
-    """Remove stages from dvc.lock, because DVC does not. A kill leaves either the old file or the new one."""
+    """Remove stages from dvc.lock, because DVC does not. A kill leaves either the old file or the new one.
+
+    A damaged lock is left as it is: DVC reports it, and `make repro` restores it.
+    """
     from dvc.utils.serialize import modify_yaml  # here, because it is rarely needed and takes a second to import
 
-    if LOCK.is_file():
+    if not LOCK.is_file():
+        return
+    try:
         with replacing(LOCK) as temporary:
             shutil.copyfile(LOCK, temporary)
             with modify_yaml(temporary) as document:
                 for stage in stages:
                     document["stages"].pop(stage, None)
+    except OSError:
+        raise
+    except Exception:  # DVC and its parser raise many types
+        return

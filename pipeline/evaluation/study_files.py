@@ -11,9 +11,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pandas as pd
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 
-from pipeline.diagnosis.causes import FORMER_NAMES, cause_names
+from pipeline.diagnosis.causes import FORMER_NAMES, cause_names, outcome_names
+from pipeline.evaluation.learned import score_column
 from pipeline.evaluation.tried import TriedStudy
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import load_json, reading, save_json, save_text
@@ -22,7 +23,11 @@ from pipeline.params.file import Plain
 
 STUDIES = Path("studies")
 TRIED = STUDIES / "tried.json"
+# The columns of numbers that the table of a study's cells must have, beside its score and its outcomes.
+NUMBERS = ("replicas", "learned", "learned_rate", "learned_low", "learned_high")
+NUMBERS += ("difference", "difference_low", "difference_high", "extra_epochs", "epochs_to_learn_median")
 _TRIED = TypeAdapter(dict[str, TriedStudy])
+_RECIPES = TypeAdapter(dict[str, dict[str, dict[str, JsonValue]]])
 
 
 def folder(study: str) -> Path:
@@ -56,18 +61,36 @@ def load_cells(study: str) -> pd.DataFrame:
     Raises:
         UserError: the table is missing or damaged.
     """
-    cells = load_table(folder(study) / "cells.csv", ["cell", "effect", "learned", "replicas", "difference"])
-    cells = cells.rename(columns=FORMER_NAMES)
-    return cells.assign(**{name: 0 for name in cause_names() if name not in cells})  # causes younger than the table
+    path = folder(study) / "cells.csv"
+    cells = load_table(path, ["cell", "changes", "effect", *NUMBERS], ["cell"])
+    with reading(path, "a table of cells as `study` writes it"):
+        cells = cells.rename(columns=FORMER_NAMES)
+        # Causes younger than the table.
+        cells = cells.assign(**{name: 0 for name in cause_names() if name not in cells})
+        for name in (*NUMBERS, score_column(cells), *outcome_names()):
+            if cells[name].dtype.kind not in "iuf":
+                raise ValueError(f"column {name} must hold only numbers")
+        if not len(cells) or cells.cell.duplicated().any():
+            raise ValueError("no cells, or two of one name")
+    return cells
 
 
-def load_recipes(study: str) -> dict[str, dict[str, dict[str, Plain]]]:
+def load_recipes(study: str, cells: Collection[str]) -> dict[str, dict[str, dict[str, Plain]]]:
     """Read the parameters of each cell, by cell name: `variant` and `training`.
+
+    Args:
+        cells: the names of the study's cells.
 
     Raises:
         UserError: the file is missing or damaged.
     """
-    return load_json(folder(study) / "recipes.json")
+    path = folder(study) / "recipes.json"
+    with reading(path, "the parameters of all cells as `study` writes them"):
+        recipes = _RECIPES.validate_python(load_json(path))
+        missing = [cell for cell in cells if "variant" not in recipes.get(cell, {})]
+        if missing:
+            raise ValueError(f"no parameters of the cell {missing[0]}")
+    return recipes
 
 
 def save_tried_of(study: str, tried: TriedStudy) -> None:

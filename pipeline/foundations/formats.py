@@ -111,7 +111,20 @@ def load_npz(path: Path, what: str) -> dict[str, np.ndarray]:
         UserError: the file is missing or damaged.
     """
     with reading(path, what):
-        return dict(np.load(BytesIO(path.read_bytes()), allow_pickle=False))
+        return arrays_of(np.load(BytesIO(path.read_bytes()), allow_pickle=False))
+
+
+def arrays_of(archive: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the arrays of an npz file.
+
+    Raises:
+        ValueError: an entry is no array; NumPy returns the bytes of such an entry.
+    """
+    arrays = dict(archive)
+    other = next((name for name, array in arrays.items() if not isinstance(array, np.ndarray)), None)
+    if other is not None:
+        raise ValueError(f"{other} is no array")
+    return arrays
 
 
 def precision(rows: int, columns: int) -> type:
@@ -189,6 +202,7 @@ def load_rows(stem: Path, targets: list[str], texts: list[str]) -> tuple[pd.Data
     else:
         with reading(path, "a table"):
             table = read_parquet(path)
+            table[targets]
     return table.drop(columns=targets), table[targets]
 
 

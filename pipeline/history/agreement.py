@@ -8,7 +8,7 @@ import xarray as xr
 
 from pipeline.data.split.samples import Split
 from pipeline.history.recipe import Recipe
-from pipeline.history.record import BESIDE, HIDDEN, HISTOGRAMS, OPTIONAL, OUTPUT, REQUIRED, parts_of, task_of
+from pipeline.history.record import BESIDE, FACT, HIDDEN, HISTOGRAMS, OPTIONAL, OUTPUT, REQUIRED, parts_of, task_of
 from pipeline.params.variant_params import VariantParams
 
 TEXTS = ("path", "kind", "role")
@@ -41,6 +41,8 @@ def expect_whole(history: xr.Dataset) -> None:
             raise ValueError(f"{name} has the type {values.dtype}")
     for axis, size in history.sizes.items():
         places = history[axis].values
+        if axis in axes and axis != FACT and places.dtype.kind not in "iuf":
+            raise ValueError(f"{axis} has the type {places.dtype}")
         if not size or not (places[1:] > places[:-1]).all():
             raise ValueError(f"{axis} does not increase")
         if axis in FIRST_VALUES and not np.array_equal(places, FIRST_VALUES[axis] + np.arange(size)):

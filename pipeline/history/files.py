@@ -16,6 +16,7 @@ from pipeline.history.record import OPTIONAL, REQUIRED
 from pipeline.params.params import Params
 
 RUNS = Path("runs")
+WEIGHTS = "the weights of all replicas"
 PRETRAINING = {"loss": ("replica", "layer", "pretraining_epoch")}
 PREDICTIONS = {f"{part}_prediction": ("replica", f"{part}_sample", "output") for part in ("train", "test")}
 
@@ -183,4 +184,12 @@ def load_weights(variant: str) -> dict[str, np.ndarray]:
     Raises:
         UserError: the file is missing or damaged.
     """
-    return load_npz(weights_path(variant), "the weights of all replicas")
+    path = weights_path(variant)
+    weights = load_npz(path, WEIGHTS)
+    with reading(path, WEIGHTS):
+        for name, stack in weights.items():
+            if stack.dtype.kind not in "biuf":
+                raise ValueError(f"{name} has the type {stack.dtype}")
+        if len({len(stack) for stack in weights.values()}) != 1:
+            raise ValueError("no weights, or of different numbers of replicas")
+    return weights

@@ -28,9 +28,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from pipeline.foundations.files import save_bytes
 
@@ -125,7 +124,7 @@ def _stages(content: bytes) -> list[str] | None:
         return None
     try:
         return list(_Lock.model_validate(YAML(typ="safe").load(content)).stages)
-    except (ValidationError, YAMLError, UnicodeDecodeError):
+    except Exception:  # YAML's tags call converters, which raise many types, and deep lists end in a RecursionError
         return None
 
 

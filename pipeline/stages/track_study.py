@@ -16,10 +16,11 @@ def main(name: str) -> None:
     """Read `tracking` and the study's files; publish the study if it is new; write the manifest."""
     params = read()
     studies.renew_tried(name)
+    cells = studies.load_cells(name)
     content = assemble_study(
         name,
-        studies.load_cells(name),
-        studies.load_recipes(name),
+        cells,
+        studies.load_recipes(name, cells.cell.tolist()),
         studies.load_answer(name),
         [*data.part_files().values()],
         {"figures": studies.figures(name), "tables": studies.tables(name), "page": [studies.page(name)]},

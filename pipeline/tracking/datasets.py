@@ -11,6 +11,7 @@ from mlflow.types import ColSpec, Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
 from pipeline.data.profile import Profile, load_profile
+from pipeline.foundations.files import reading
 from pipeline.foundations.formats import load_npz
 from pipeline.params.file import Plain
 
@@ -53,7 +54,8 @@ def _schema(path: Path) -> Mapping[str, Plain]:
         specs = {name: TensorSpec(array.dtype, (-1, *array.shape[1:]), name) for name, array in arrays.items()}
         features = Schema([specs.pop("features")])
         return {"mlflow_tensorspec": {"features": features.to_json(), "targets": Schema([*specs.values()]).to_json()}}
-    table = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+    with reading(path, "a table"):
+        table = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
     columns = [ColSpec("long" if table[name].dtype.kind == "i" else "double", str(name)) for name in table]
     return {"mlflow_colspec": Schema(columns).to_dict()}
 

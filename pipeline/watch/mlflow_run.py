@@ -1,7 +1,7 @@
 """Write an MLflow run while the model trains, with the pipeline's metric keys.
 
-A separate thread sends the metrics, so that a slow or silent store does not stop the training. MLflow keeps the user's
-own settings.
+A separate thread sends everything, so that a slow or silent store does not stop the training. The training waits for
+MLflow only at its start and its end, and at most WAITS_WITHIN seconds in all. MLflow keeps the user's own settings.
 """
 
 import os
@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import time
@@ -48,9 +48,15 @@ if TYPE_CHECKING:
 CURVES: Final = ("loss", *SCORES, *FIT_SCORES)  # the scores of several outputs are not sent
 BATCH: Final = 900  # metrics in a request; MLflow's limit is 1,000
 ANSWER_WITHIN: Final = 5.0  # seconds to wait for the server's first answer
-PATIENCE: Final = 30  # seconds to wait for an answer at the start and at the end, while the training waits
-END_WITHIN: Final = 60.0  # seconds to wait at the end for metrics that are not sent yet
+PATIENCE: Final = 30  # seconds to wait for the answer to a request, at the start and at the end
+END_WITHIN: Final = 60.0  # seconds to wait at the end for metrics, results and model that are not sent yet
+LAST_PATIENCE: Final = 10  # seconds to wait for the answer to the last request, which ends the run
+# The most seconds that a training waits for MLflow: two requests open a run if MLFLOW_EXPERIMENT_NAME is set, else one.
+WAITS_WITHIN: Final = ANSWER_WITHIN + 2 * PATIENCE + END_WITHIN + LAST_PATIENCE
 SEND: Final = "write to MLflow"  # a guarded action; after one failure nothing more is sent
+LOG_MODEL: Final = "log the model to MLflow"  # another
+DIAGNOSIS: Final = "diagnosis"  # the folder of the page and the figures among the artifacts
+MODEL: Final = "model"  # the name of the model in MLflow
 
 
 def is_wanted(mlflow: bool | None) -> bool:
@@ -60,6 +66,18 @@ def is_wanted(mlflow: bool | None) -> bool:
     if os.environ.get("MLFLOW_TRACKING_URI"):
         return True
     return "mlflow" in sys.modules and sys.modules["mlflow"].active_run() is not None
+
+
+@dataclass(frozen=True)
+class _Results:
+    """What is sent at the end of a training.
+
+    folder: has the folder DIAGNOSIS with the page and the figures and, unless the model could not be saved, MODEL.
+    """
+
+    tags: dict[str, str]
+    points: list[Point]
+    folder: Path
 
 
 class LiveRun:
@@ -87,9 +105,10 @@ class LiveRun:
         _expect_answer(mlflow.get_tracking_uri())
         active = mlflow.active_run()
         self._is_own = active is None
-        with _short_timeouts():
+        with _short_timeouts(PATIENCE):
             run = mlflow.start_run(run_name=model) if active is None else active
         self._run_id: str = run.info.run_id
+        self._experiment_id: str = run.info.experiment_id
         self._client = mlflow.MlflowClient()
         all_epochs = np.arange(1, max(1, epochs) + 1)
         self._curve_epochs = {0, *evenly_spaced(all_epochs, CURVE_EPOCHS - 1).tolist()}
@@ -97,7 +116,9 @@ class LiveRun:
         self._layer_epochs = {0, *log_spaced(all_epochs, layer_epochs - 1).tolist()}
         self._shown_epochs: set[int] = set()
         self._queue: queue.SimpleQueue[list[Point] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._send_queue, name="pipeline.watch", daemon=True)
+        self._results: _Results | None = None  # set before the queue ends
+        self._folder = TemporaryDirectory(prefix="mlflow-", ignore_cleanup_errors=True)
+        self._thread = threading.Thread(target=self._send_all, name="pipeline.watch", daemon=True)
         self._thread.start()
 
     def show(self, watching: "Watching") -> None:
@@ -110,20 +131,23 @@ class LiveRun:
                 self._queue.put(points)
 
     def close(self, fit: WatchedFit, is_finished: bool) -> None:
-        """Write verdict, cause, figures, page and model; then end the run if this object started it."""
+        """Write verdict, cause, figures, page and model; then end the run if this object started it.
+
+        The thread sends them. If that takes longer than END_WITHIN, the training goes on without them.
+        """
+        if fit.is_recorded and SEND not in self._guard.failed:
+            with self._guard(SEND):
+                self._results = _results(fit, Path(self._folder.name))
+            with self._guard(LOG_MODEL):
+                _save_model(fit, Path(self._folder.name))
         self._queue.put(None)
-        self._thread.join(END_WITHIN)
+        with _short_timeouts(PATIENCE):
+            self._thread.join(END_WITHIN)
         if self._thread.is_alive():
-            self._guard.note("MLflow does not answer: its run lacks the last metrics, the verdict and the figures")
-        with _short_timeouts():
-            try:
-                if fit.is_recorded and not self._thread.is_alive():
-                    self._log_results(fit)
-                    with self._guard("log the model to MLflow"):
-                        self._log_model(fit)
-            finally:  # otherwise MLflow ends the run with the script, and may try for minutes
-                if self._is_own:
-                    self._mlflow.end_run("FINISHED" if is_finished else "KILLED")
+            self._guard.note("MLflow does not answer in time: its run may lack metrics, the verdict or the model")
+        if self._is_own:  # otherwise MLflow ends the run with the script, and may try for minutes
+            with _short_timeouts(LAST_PATIENCE):
+                self._mlflow.end_run("FINISHED" if is_finished else "KILLED")
 
     def _points(self, epoch: int, state: "MeasuredState") -> Iterator[Point]:
         if epoch in self._curve_epochs:
@@ -137,6 +161,16 @@ class LiveRun:
                 if values is not None and values.ndim == 1:
                     for layer, value in enumerate(values.tolist(), start=1):
                         yield Point(keys.LAYER.of(value=name, layer=layer), value, epoch)
+
+    def _send_all(self) -> None:
+        with self._folder:  # removed when all is sent, or with the script's end
+            self._send_queue()
+            if self._results is not None and SEND not in self._guard.failed:
+                with self._guard(SEND):
+                    self._send_results(self._results)
+                if SEND not in self._guard.failed and (self._results.folder / MODEL).is_dir():
+                    with self._guard(LOG_MODEL):
+                        self._send_model(self._results.folder / MODEL)
 
     def _send_queue(self) -> None:
         while (points := self._queue.get()) is not None:
@@ -157,29 +191,42 @@ class LiveRun:
         for start in range(0, len(metrics), BATCH):
             self._client.log_batch(self._run_id, metrics=metrics[start : start + BATCH])
 
-    def _log_results(self, fit: WatchedFit) -> None:
-        from pipeline.watch.page import figures_of, page  # here, because matplotlib is slow to import
+    def _send_results(self, results: _Results) -> None:
+        tags = [self._mlflow.entities.RunTag(key, value) for key, value in results.tags.items()]
+        self._client.log_batch(self._run_id, tags=tags)
+        self._send(results.points)
+        for path in sorted((results.folder / DIAGNOSIS).iterdir()):
+            self._client.log_artifact(self._run_id, str(path), DIAGNOSIS)
 
-        history = fit.history
-        for key, value in _tags(fit.verdict).items():
-            self._client.set_tag(self._run_id, key, value)
-        with TemporaryDirectory() as folder:
-            Path(folder, "why.html").write_text(page(fit), encoding="utf-8")
-            self._client.log_artifacts(self._run_id, folder, "diagnosis")
-        for name, (draw, _) in figures_of(history).items():
-            self._client.log_figure(self._run_id, draw(history), f"diagnosis/{name}.png")
-        self._send([*_profiles(history), *_reference(history)])
+    def _send_model(self, folder: Path) -> None:
+        model = self._client.create_logged_model(
+            self._experiment_id, name=MODEL, source_run_id=self._run_id, model_type="keras"
+        )
+        self._client.log_model_artifacts(model.model_id, str(folder))
+        self._client.finalize_logged_model(model.model_id, "READY")
+        self._client.log_outputs(self._run_id, [self._mlflow.entities.LoggedModelOutput(model.model_id, step=0)])
 
-    def _log_model(self, fit: WatchedFit) -> None:
-        import keras
 
-        active = self._mlflow.active_run()
-        if active is None or active.info.run_id != self._run_id:
-            return  # the user's script has ended the run
-        import mlflow.keras
+def _results(fit: WatchedFit, folder: Path) -> _Results:
+    """Return the results, and write the page and the figures into the folder."""
+    from pipeline.watch.figures import png  # here, because matplotlib is slow to import
+    from pipeline.watch.page import figures_of, page
 
-        # Without given requirements, MLflow spends seconds to infer them.
-        mlflow.keras.log_model(fit.model, name="model", pip_requirements=[f"keras=={keras.__version__}"])
+    history = fit.history
+    (folder / DIAGNOSIS).mkdir()
+    (folder / DIAGNOSIS / "why.html").write_text(page(fit), encoding="utf-8")
+    for name, (draw, _) in figures_of(history).items():
+        (folder / DIAGNOSIS / f"{name}.png").write_bytes(png(draw(history)))
+    return _Results(_tags(fit.verdict), [*_profiles(history), *_reference(history)], folder)
+
+
+def _save_model(fit: WatchedFit, folder: Path) -> None:
+    """Write the model in MLflow's format into the folder."""
+    import keras
+    import mlflow.keras
+
+    # Without given requirements, MLflow spends seconds to infer them.
+    mlflow.keras.save_model(fit.model, str(folder / MODEL), pip_requirements=[f"keras=={keras.__version__}"])
 
 
 def _tags(verdict: Verdict) -> dict[str, str]:
@@ -223,9 +270,9 @@ def _hide_password() -> None:
 
 
 @contextmanager
-def _short_timeouts() -> Iterator[None]:
-    """Shorten the timeouts of MLflow's client within the context, unless the user has set them."""
-    added = {name: value for name, value in impatience(PATIENCE).items() if name not in os.environ}
+def _short_timeouts(seconds: int) -> Iterator[None]:
+    """Let MLflow's client wait so many seconds for an answer within the context, unless the user has set its limits."""
+    added = {name: value for name, value in impatience(seconds).items() if name not in os.environ}
     os.environ.update(added)
     try:
         yield

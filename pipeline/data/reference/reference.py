@@ -106,7 +106,7 @@ class Reference(Stored):
         best = self.best(score)
         if best is None or not self.has_bar(score):
             return usual
-        return min(usual, round(max((guess + best[1]) / 2, self.bound[score]), 3))
+        return min(usual, round(max((guess + best[1]) / 2, self.bound.get(score, usual)), 3))
 
 
 def save_reference(reference: Reference) -> None:

@@ -2,9 +2,11 @@
 
 import hashlib
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
+from pydantic import model_validator
 
 from pipeline.data.split.samples import Origin, Samples, Split
 from pipeline.foundations.errors import UserError
@@ -21,6 +23,12 @@ class SplitFile(Origin):
     """The content of the file DESCRIPTION: the origin of the parts, and the number of rows of each."""
 
     rows: dict[str, int]
+
+    @model_validator(mode="after")
+    def _expect_parts(self) -> Self:
+        if not {"train", "test"} <= self.rows.keys() <= {"train", "validation", "test"} or min(self.rows.values()) < 1:
+            raise ValueError(f"rows of the parts {', '.join(self.rows)}")
+        return self
 
     @property
     def target_columns(self) -> list[str]:
@@ -104,6 +112,8 @@ def _part(stem: Path, rows: int, description: SplitFile) -> Samples:
     with reading(path, "a table of numbers"):
         targets = table.to_numpy(np.float64)
         inputs = np.asarray(features)
+        if inputs.dtype.kind not in "biuf" or len(inputs) != len(targets):
+            raise ValueError(f"{len(inputs)} rows of inputs of the type {inputs.dtype}, {len(targets)} targets")
         if inputs.ndim == 2:  # a CSV does not store whether its numbers were float32
             inputs = inputs.astype(precision(sum(description.rows.values()), inputs.shape[1]), copy=False)
     if len(targets) != rows:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
-from pipeline.data.split.tasks import Task
+from pipeline.data.split.tasks import Task, expect_whole
 from pipeline.params.data_params import DataParams
 from pipeline.params.split_params import SplitParams
 
@@ -52,6 +52,9 @@ class Stored(BaseModel):
     """A frozen, strict model that is stored in a file and read back."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+StoredTask = Annotated[Task, AfterValidator(expect_whole)]
 
 
 class InputColumn(Stored):
@@ -111,12 +114,20 @@ class Origin(Stored):
     split: the section `split` of params.yaml with which the rows were split.
     """
 
-    task: Task
+    task: StoredTask
     columns: tuple[InputColumn, ...]
     shape: tuple[int, ...]
     targets: tuple[TargetScaling, ...]
     data: DataParams
     split: SplitParams
+
+    @model_validator(mode="after")
+    def _expect_fitting(self) -> Self:
+        if not self.shape or min(self.shape) < 1 or self.shape[-1] != len(self.inputs):
+            raise ValueError(f"the shape {self.shape} does not fit {len(self.inputs)} inputs")
+        if len(self.targets) != (0 if self.task.is_classification else len(self.task.names)):
+            raise ValueError(f"{len(self.targets)} scaled targets do not fit the task")
+        return self
 
     @property
     def inputs(self) -> tuple[str, ...]:

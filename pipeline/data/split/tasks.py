@@ -92,10 +92,13 @@ class Task:
         """Return the task that the plain values describe; see `plain`.
 
         Raises:
-            KeyError: the values do not describe a task.
+            KeyError: there is no such kind.
+            ValueError: the names are not those of such a task.
         """
         KINDS[plain["kind"]]
-        return cls(plain["kind"], tuple(plain["names"]))
+        if not isinstance(plain["names"], list) or not all(isinstance(name, str) for name in plain["names"]):
+            raise ValueError("the names of a task must be a list of texts")
+        return expect_whole(cls(plain["kind"], tuple(plain["names"])))
 
     @property
     def plain(self) -> PlainTask:
@@ -216,3 +219,17 @@ class Task:
     def says(self) -> str:
         """Return in words what a model predicts for a row."""
         return self.of_kind.prediction(self.names)
+
+
+def expect_whole(task: Task) -> Task:
+    """Return a task that was read from a file, after a check of its names.
+
+    Raises:
+        ValueError: there are too few or too many names, or one stands twice.
+    """
+    count = len(task.names)
+    if count < (2 if task.is_classification else 1) or (task.kind == "binary" and count > 2):
+        raise ValueError(f"a {task.kind} task has {count} names")
+    if len(set(task.names)) < count:
+        raise ValueError("a name of a class or target stands twice")
+    return task

@@ -14,7 +14,7 @@ from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import replacing
 from pipeline.foundations.tensorflow import keras
 from pipeline.foundations.untyped import Array, Attributes
-from pipeline.history.files import load_recipe, load_weights, weights_path
+from pipeline.history.files import load_recipe, load_weights, recipe_path, weights_path
 from pipeline.history.recipe import Recipe
 from pipeline.models.network import build
 from pipeline.params.variant_params import VariantParams
@@ -49,9 +49,16 @@ def replica_models(variant: str, replicas: Sequence[int]) -> Iterator[keras.Mode
 
 
 def _build(name: str, recipe: Recipe) -> tuple[keras.Model, Mapping[str, keras.Variable]]:
-    """Return a model that takes raw rows, and its variables by the names of the trained weights."""
+    """Return a model that takes raw rows, and its variables by the names of the trained weights.
+
+    Raises:
+        UserError: the recipe names objects that Keras does not have, or the network's file is invalid.
+    """
     if isinstance(recipe.variant, VariantParams):
-        model = build(recipe.variant, prod(recipe.shape), recipe.task, name, recipe).model
+        try:
+            model = build(recipe.variant, prod(recipe.shape), recipe.task, name, recipe).model
+        except UserError as error:  # which names a parameter of params.yaml
+            raise UserError(f"{recipe_path(name)}: {error}") from None
         return model, {variable.path: variable for variable in model.variables}
     network = builder.build(name, recipe.variant, recipe.shape, recipe.task)
     return builder.build_raw_model(network, recipe, name), builder.named_weights(network.model)

@@ -1,36 +1,23 @@
-"""Spoil params.yaml in many ways, and run on each what a user runs: `python3 tests/fuzz.py 300 [--seed 0]`.
+"""Mutants of params.yaml: one of its values is odd, or its text is damaged; one seed always gives the same file.
 
-Each command must succeed, or end with exit code 1 and a line or three on stderr, no traceback, and no file changed or
-left behind. As DVC would, only those stages are run whose parameters, or what they read, have changed. Every command is
-a forked child with a limit of time (a training that has begun and goes on is a success) and of memory.
+`inputs.py` runs on each what a user runs. As DVC would, it runs only those stages whose parameters, or what they read,
+have changed.
 """
 
-import argparse
 import copy
 import datetime
 import io
-import os
 import random
-import resource
-import runpy
-import shutil
-import signal
-import sys
 import tempfile
-import time
-import traceback
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from campaigns import payloads
 from ruamel.yaml import YAML
 
-ROOT = Path(__file__).resolve().parent.parent
-SECONDS, BYTES, LINES = 30, 24 * 2**30, 3
-# Stages that may run for very long, because a changed file may ask for it.
-LONG = ("generate", "split", "train", "evaluate", "cells")
+ROOT = Path(__file__).resolve().parents[2]
 
 TINY: dict[str, Any] = {
     "data": {"config": {"n_samples": 40, "noise": 0.1, "random_state": 1}},
@@ -343,87 +330,11 @@ def _text(luck: random.Random, text: str) -> tuple[str, str]:
     return f"line {place + 1} {what}", "\n".join(lines) + "\n"
 
 
-# Running
-
-
-class Ground:
-    """A folder with the results of the tiny file, in which commands run."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def command(self, name: str, *arguments: str, seconds: float = SECONDS) -> tuple[int | None, str]:
-        """Run a command; return its exit code (None if it took too long and was ended) and its stderr."""
-        output = self.folder.parent / "stderr"
-        child = os.fork()
-        if child == 0:
-            _become(name, arguments, self.folder, output)
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            done, status = os.waitpid(child, os.WNOHANG)
-            if done:
-                return os.waitstatus_to_exitcode(status), output.read_text(errors="replace")
-            time.sleep(0.005)
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        return None, output.read_text(errors="replace")
-
-    def files(self) -> dict[str, tuple[int, int]]:
-        """Return the time and the size of each file."""
-        files = (path for path in self.folder.rglob("*") if path.name != "params.yaml")
-        return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in files if path.is_file()}
-
-
-def _become(name: str, arguments: tuple[str, ...], folder: Path, output: Path) -> None:
-    """Run the command in this process; never return."""
-    code = 1
-    try:
-        with open(output, "wb") as errors, open(os.devnull, "wb") as nowhere:
-            os.dup2(errors.fileno(), 2)
-            os.dup2(nowhere.fileno(), 1)
-        resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
-        os.chdir(folder)
-        sys.argv = [name, *arguments]
-        sys.modules.pop(_module(name), None)  # otherwise runpy would warn
-        try:
-            _study_cells(*arguments) if name == "cells" else runpy.run_module(_module(name), run_name="__main__")
-            code = 0
-        except SystemExit as ended:
-            code = ended.code if isinstance(ended.code, int) else 1 if ended.code else 0
-            if isinstance(ended.code, str):
-                print(ended.code, file=sys.stderr)
-        except BaseException:
-            traceback.print_exc()
-        sys.stderr.flush()
-    finally:
-        os._exit(code)
-
-
-def _module(name: str) -> str:
-    return "pipeline.check" if name == "check" else f"pipeline.stages.{name}"
-
-
-def _study_cells(study: str) -> None:
-    """Train the cells of the studies as `make studies` does, but without a cluster and without pages."""
-    from pipeline.data.split.files import load_split
-    from pipeline.foundations.errors import reported_in_one_line
-    from pipeline.params.params import read
-    from pipeline.studies import code_fingerprint
-    from pipeline.studies.work import VariantWork
-    from pipeline.training.common.trainable import expect_trainable
-
-    with reported_in_one_line():
-        _, cells = read().study(study)
-        split = load_split()
-        for cell in cells:
-            expect_trainable(cell.variant, split.inputs, split.task, cell.path)
-        for cell in cells:
-            VariantWork(cell.variant, cell.training, "fuzz", code_fingerprint.fingerprint()).run(split)
-
-
 def commands(text: str, luck: random.Random) -> Iterator[tuple[str, ...]]:
-    """What DVC would run after the tiny file was changed into this one, `pipeline.check` first; where the file is
-    refused any stage must refuse it, so that one does for all."""
+    """Yield what DVC would run after the tiny file was changed into this one, `pipeline.check` first.
+
+    If the file is invalid, every stage must reject it, so one stage is drawn.
+    """
     from pipeline.foundations.errors import UserError
     from pipeline.params.params import parse, read
 
@@ -440,7 +351,7 @@ def commands(text: str, luck: random.Random) -> Iterator[tuple[str, ...]]:
     data, split = now.data != before.data, now.split != before.split
     shared = data or split or now.training != before.training
     yield from [("generate",)] * data
-    yield from [("split",)] * (data or split)
+    yield from [("split",), ("reference",)] * (data or split)
     for name, variant in now.variants.items():
         trained = shared or variant != before.variants.get(name)
         yield from [("train", name)] * trained
@@ -452,95 +363,15 @@ def commands(text: str, luck: random.Random) -> Iterator[tuple[str, ...]]:
         yield from [("cells", name)] * (shared or changed)
 
 
-def offence(ground: Ground, command: tuple[str, ...]) -> tuple[str | None, bool]:
-    """Return what is wrong with how the command ended (None if nothing is), and whether it did its work."""
-    before = ground.files()
-    code, output = ground.command(*command)
-    if "Traceback" in output:
-        return output, False
-    if code == 0:
-        return None, True
-    if code is None:
-        return (None if command[0] in LONG else f"not done within {SECONDS} s"), False
-    if code < 0:
-        return f"killed by signal {-code}\n{output}", False
-    lines = [line for line in output.splitlines() if line.strip()]
-    if not 1 <= len(lines) <= LINES:
-        return f"{len(lines)} lines\n{output}", False
-    after = ground.files()
-    if after != before:
-        changed = [path for path in {**before, **after} if before.get(path) != after.get(path)]
-        return f"files changed: {', '.join(changed[:5])}\n{output}", False
-    return None, False
-
-
-def prepared(folder: Path) -> Ground:
-    """Run the tiny file itself, and return a folder with its results.
-
-    Raises:
-        RuntimeError: a command fails.
-    """
-    (folder / "ground").mkdir()
-    ground = Ground(folder / "ground")
-    (ground.folder / "params.yaml").write_text(written(tiny()), encoding="utf-8")
-    every = [("check",), ("generate",), ("split",)]
-    every += [(stage, name) for stage in ("train", "evaluate") for name in VARIANTS]
-    for command in [*every, ("compare",), ("cells", "s")]:
-        code, output = ground.command(*command, seconds=300)
-        if code != 0:
-            raise RuntimeError(f"{' '.join(command)}: exit code {code}\n{output}")
-    return ground
-
-
-def fuzz(number: int, seed: int, tell: Callable[[str], None] = print, first: int = 0) -> int:
-    """Run the commands on all mutants; return the number of mutants whose commands end wrongly."""
-    _import_what_commands_need()
-    ended: Counter[str] = Counter()
-    offenders = 0
-    with tempfile.TemporaryDirectory() as place:
-        clean = prepared(Path(place))
-        for each, (done, text) in enumerate(mutants(number, seed)):
-            if each < first:
-                continue
-            folder = Path(place) / "mutant"
-            shutil.copytree(clean.folder, folder)
-            ground = Ground(folder)
-            (folder / "params.yaml").write_text(text, encoding="utf-8", errors="surrogatepass")
-            for command in commands(text, random.Random(f"{seed} {each} stage")):
-                wrong, worked = offence(ground, command)
-                if wrong is not None:
-                    offenders += 1
-                    tell(f"\nmutant {each} ({done}): {' '.join(command)}: {wrong}")
-                if not worked:
-                    ended[f"{'offends' if wrong else 'ends in a line or goes on'}: {command[0]}"] += 1
-                    if command[0] != "check" or wrong is not None:
-                        break
-            else:
-                ended["does all"] += 1
-            shutil.rmtree(folder)
-    tell(f"\n{number - first} mutants, seed {seed}: {offenders} offend")
-    for what, count in ended.most_common():
-        tell(f"{count:5} {what}")
-    return offenders
-
-
-def _import_what_commands_need() -> None:
-    """Import the modules of the commands once for all children, except TensorFlow, whose threads a fork would lose."""
-    import importlib
-
-    for name in ("generate", "split", "train", "evaluate", "compare"):
-        importlib.import_module(_module(name))
-    importlib.import_module("pipeline.training.compiled.dense_trainer")
-    importlib.import_module("pipeline.studies.work")
-
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
-    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-    sys.dont_write_bytecode = True
-    parser = argparse.ArgumentParser(description="Spoil params.yaml in many ways, and see how it is told.")
-    parser.add_argument("number", type=int, help="of mutants")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--first", type=int, default=0, help="the first to run, of these")
-    arguments = parser.parse_args()
-    sys.exit(fuzz(arguments.number, arguments.seed, first=arguments.first) > 0)
+def code_mutant(luck: random.Random, canaries: Path) -> tuple[str, str]:
+    """Return a description, and the file with code or a foreign class as one of its values."""
+    document = tiny()
+    if luck.random() < 0.3:
+        lines = written(document).splitlines()
+        place = luck.choice([number for number, line in enumerate(lines) if ": " in line])
+        tag = luck.choice(payloads.yaml_tags(canaries))
+        lines[place] = f"{lines[place].split(': ')[0]}: {tag}"
+        return f"line {place + 1}: {tag}", "\n".join(lines) + "\n"
+    above, key, path = luck.choice([each for each in _places(document) if each[1] in KERAS])
+    above[key] = luck.choice(payloads.keras_objects(canaries))
+    return f"{path}: {above[key]['class_name']}", written(document)
