@@ -22,7 +22,7 @@ FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 MAKE = re.compile(r"\bmake(?: [A-Z]+=\S*)* ([a-z]+)")
-PYTHON = re.compile(r"\bpython3 (?:-m (?!venv)([\w.]+)|(\w+/\w+\.py))")
+PYTHON = re.compile(r"\bpython3 (?:-m (?!venv)([\w.]+)|((?:\w+/)+\w+\.py))")
 NAMES = ("variants", "studies")  # sections whose keys are names that a user gives
 # Scripts that no user runs: a helper of the tests, and a part of an example.
 INTERNAL = {"tests/preloaded.py", "examples.customers.make_table"}
