@@ -11,12 +11,14 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 from conftest import training, variant
+from imports import ROOT
 
 from examples import SHIPPED, classified, origin_of, regressed
 from pipeline import export
@@ -217,6 +219,31 @@ def test_a_temporary_folder_goes_however_its_use_ends(end: type[BaseException] |
     assert end or ended.value.code == 128 + signal.SIGTERM
     assert not list(Path.cwd().iterdir())
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from pipeline.foundations.files import temporary_folder
+with temporary_folder("model-", Path(sys.argv[1])) as folder:
+    (folder / "large").write_text("x")
+    print(folder, flush=True)
+    input()
+"""
+
+
+def test_the_folder_of_a_killed_process_goes_with_the_next_use_and_that_of_a_living_one_stays() -> None:
+    place, command = Path.cwd(), [sys.executable, "-c", HOLD, str(Path.cwd())]
+    options: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "cwd": ROOT, "text": True}
+    with subprocess.Popen(command, **options) as killed, subprocess.Popen(command, **options) as living:
+        left, kept = (Path(each.stdout.readline().strip()) for each in (killed, living))
+        killed.kill()
+        killed.wait()
+        assert left.exists()
+        with files.temporary_folder("model-", place) as own, files.temporary_folder("model-", place) as other:
+            assert set(place.iterdir()) == {kept, own, other}
+        living.communicate("\n")
+    assert not list(place.iterdir())
 
 
 def test_whoever_handles_sigterm_goes_on_to() -> None:

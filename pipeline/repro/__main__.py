@@ -2,11 +2,13 @@
 
 import argparse
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+import psutil
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -23,6 +25,8 @@ STUDIES = "studies/dvc.yaml"
 RUNNING = re.compile(r"Running stage '(.+)':")
 ADVICE = "Use `dvc push`"
 ENDS_WITHIN = 20  # seconds for the follower to end: it removes its runs, perhaps from a slow store
+REACHED_WITHIN = 5  # seconds for DVC and its stage to end if an interruption has reached them, too
+INTERRUPTED_WITHIN = 20  # seconds for them to end after they were interrupted from here
 
 
 @contextmanager
@@ -69,13 +73,29 @@ def repro(*targets: str) -> list[str]:
                 if not line.startswith(ADVICE) or _has_remote():
                     print(line, end="", flush=True)
             code = dvc.wait()
-        except KeyboardInterrupt:  # DVC and its stage are interrupted as well, and report it
-            dvc.wait()
+        except KeyboardInterrupt:
+            _end(dvc)
             print(_interruption(stages), file=sys.stderr)
             sys.exit(130)
         if code:
             sys.exit(code)
     return stages
+
+
+def _end(dvc: subprocess.Popen[str]) -> None:
+    """Wait until DVC and its stage have ended after an interruption.
+
+    Ctrl-C in a terminal reaches them, too. A signal from another program may have reached only this process.
+    """
+    with suppress(psutil.NoSuchProcess):
+        for number, seconds in ((None, REACHED_WITHIN), (signal.SIGINT, INTERRUPTED_WITHIN), (signal.SIGKILL, None)):
+            for process in (psutil.Process(dvc.pid), *psutil.Process(dvc.pid).children(recursive=True)):
+                if number is not None:
+                    with suppress(psutil.NoSuchProcess):
+                        process.send_signal(number)
+            with suppress(subprocess.TimeoutExpired):
+                dvc.wait(seconds)
+                return
 
 
 def _interruption(stages: list[str]) -> str:
@@ -133,5 +153,6 @@ if __name__ == "__main__":
     )
     parser.add_argument("--studies", action="store_true", help="run the studies instead of the variants")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, because DVC must end as well
     with reported_in_one_line():
         main(arguments.studies)

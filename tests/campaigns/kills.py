@@ -35,7 +35,7 @@ from workspace import Done, Workspace, wait_until
 LOG = CAMPAIGNS / "kills.jsonl"
 TURNS = ("make repro", "make studies", "make repro", "callback", "make repro", "follower", "make repro", "make repro")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-ENDS_WITHIN = 60.0  # seconds
+ENDS_WITHIN = 120.0  # seconds; on a crowded machine
 MOST_KILLS = 3
 
 
@@ -248,7 +248,10 @@ class Campaign:
         luck = random.Random(f"{seed} {number}")
         command, kills = drawn(self.reference(name), turn, luck)
         folder = self._folder / f"trial {number}"
-        trial = run_trial(self.reference(name), command, kills, folder)
+        try:
+            trial = run_trial(self.reference(name), command, kills, folder)
+        except TimeoutError as error:  # what the next run must show did not come
+            trial = {"phase": kills[0].phase.name, "outcome": f"the next run: {error}"}
         shutil.rmtree(folder, ignore_errors=True)
         return {"seed": seed, "number": number, "what": name, **trial}
 

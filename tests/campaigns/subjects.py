@@ -28,6 +28,7 @@ STUDIES = {
     "units": {"base": "tanh_1", "replicas": 2, "grid": {"units": [2, 3, 4]}},
     "widths": {"base": "own", "replicas": 1, "grid": {"config.units": [2, 4]}},
 }
+PATIENCE = 600  # seconds; on a crowded machine
 # Folders whose content must be equal to the byte.
 SAME = ("data", "runs", "metrics", "evaluations", "reports", "tables", "studies", "cells")
 
@@ -319,7 +320,7 @@ with progress_file("v", "variant", 3000, 2, 2, ["train_loss"]) as file:
         """Train until there is a file."""
         elsewhere = {**environment, "TMPDIR": tempfile.gettempdir()}  # it is not what the command leaves behind
         with workspace.running_alone("python3", "-c", self.TRAIN, **elsewhere):
-            wait_until(lambda: any(workspace.folder.glob("progress/*.json")))
+            wait_until(lambda: any(workspace.folder.glob("progress/*.json")), seconds=PATIENCE)
             yield
 
     def phases(self, command: Sequence[str]) -> list[Phase]:
@@ -349,11 +350,11 @@ with progress_file("v", "variant", 3000, 2, 2, ["train_loss"]) as file:
             return [count for (count,) in workspace.rows(query)]
 
         with workspace.running_alone(*command, **environment) as follower:
-            wait_until(lambda: len(points()) == 1)
+            wait_until(lambda: len(points()) == 1, PATIENCE)
             before = points()
-            wait_until(lambda: len(points()) == 1 and points() > before)
+            wait_until(lambda: len(points()) == 1 and points() > before, PATIENCE)
             (workspace.folder / self.GO_ON).touch()
-            wait_until(lambda: not any(workspace.folder.glob("progress/*.json")))
+            wait_until(lambda: not any(workspace.folder.glob("progress/*.json")), PATIENCE)
             follower.send_signal(signal.SIGINT)
-            code = follower.wait(60)
+            code = follower.wait(PATIENCE)
         return Done(code, "", "")
