@@ -221,6 +221,13 @@ def test_a_temporary_folder_goes_however_its_use_ends(end: type[BaseException] |
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+@pytest.mark.parametrize("first", ["xarray", "pipeline.stages"])
+def test_arrays_can_be_read_whether_stages_are_imported_before_xarray_or_after(first: str) -> None:
+    """`make repro` imports a stage late, if nothing is stale."""
+    code = f"import {first}, xarray, pipeline.stages; xarray.Dataset(coords={{'epoch': [0, 1]}})"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
 HOLD = """
 import sys
 from pathlib import Path

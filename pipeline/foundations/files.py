@@ -34,7 +34,7 @@ def temporary_folder(prefix: str, place: Path | None = None) -> Iterator[Path]:
     """
     parent = Path(tempfile.gettempdir()) if place is None else place
     whole_prefix = PROGRAM + prefix if place is None else prefix  # other programs share the system's folder
-    with _unwinding_on_sigterm():
+    with unwinding_on_sigterm():
         _remove_leftovers(parent, whole_prefix)
         folder, lock = _new_folder(parent, whole_prefix)
         try:
@@ -91,7 +91,7 @@ def _lock(folder: Path) -> int | None:
 
 
 @contextmanager
-def _unwinding_on_sigterm() -> Iterator[None]:
+def unwinding_on_sigterm() -> Iterator[None]:
     """Let SIGTERM raise SystemExit, so that open contexts clean up; keep a handler that is already installed."""
     is_default = (
         threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -88,11 +88,16 @@ def _end(dvc: subprocess.Popen[str]) -> None:
     Ctrl-C in a terminal reaches them, too. A signal from another program may have reached only this process.
     """
     with suppress(psutil.NoSuchProcess):
-        for number, seconds in ((None, REACHED_WITHIN), (signal.SIGINT, INTERRUPTED_WITHIN), (signal.SIGKILL, None)):
-            for process in (psutil.Process(dvc.pid), *psutil.Process(dvc.pid).children(recursive=True)):
-                if number is not None:
-                    with suppress(psutil.NoSuchProcess):
-                        process.send_signal(number)
+        for number, seconds in (
+            (None, REACHED_WITHIN),
+            (signal.SIGINT, INTERRUPTED_WITHIN),
+            (signal.SIGKILL, REACHED_WITHIN),
+        ):
+            stage = psutil.Process(dvc.pid).children(recursive=True)
+            for process in [] if number is None else [psutil.Process(dvc.pid), *stage]:
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(number)
+            psutil.wait_procs(stage, seconds)
             with suppress(subprocess.TimeoutExpired):
                 dvc.wait(seconds)
                 return

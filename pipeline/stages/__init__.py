@@ -17,5 +17,7 @@ gc.set_threshold(200_000)
 atexit.register(gc.freeze)
 
 # Where Dask is installed, xarray imports all of `dask.array`: half of a second of each stage. An entry of None hides a
-# package. `studies.workers`, which needs Dask, shows it again.
-sys.modules.setdefault("dask", None)  # type: ignore[arg-type]
+# package. `studies.workers`, which needs Dask, shows it again. Where xarray is imported already it has found Dask, and
+# could not read a file without it.
+if "xarray" not in sys.modules:
+    sys.modules.setdefault("dask", None)  # type: ignore[arg-type]
