@@ -1,10 +1,14 @@
 """Test that an interrupted `make repro` ends what it has started, whoever gets the signal."""
 
+import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
+from imports import ROOT
 
 from pipeline.repro import __main__ as repro
 
@@ -30,3 +34,12 @@ def test_a_signal_to_the_first_process_ends_dvc_and_its_stage(stage: str, monkey
         repro._end(dvc)
         assert not psutil.pid_exists(number) or psutil.Process(number).status() == psutil.STATUS_ZOMBIE
         assert dvc.returncode is not None
+
+
+@pytest.mark.parametrize("module", ["pipeline.repro", "pipeline.stages.compare"])
+def test_ctrl_c_while_modules_are_imported_is_reported_in_one_line(module: str, tmp_path: Path) -> None:
+    (tmp_path / "pandas.py").write_text("import signal; signal.raise_signal(signal.SIGINT)")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    command = [sys.executable, "-m", module]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "interrupted: run the same command again to finish\n")

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Final
 
 # `user:password@` after `://`. It ends at the last @ before a slash; if the password contains a slash, before a space.
@@ -50,6 +51,27 @@ def first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
+INTERRUPTED: Final = "interrupted: run the same command again to finish"
+
+
+def interrupted_in_one_line() -> None:
+    """Report Ctrl-C in one line while a command imports its modules, before `reported_in_one_line` does.
+
+    It has no effect unless called by the first module of `python3 -m ...`: other programs keep their own report.
+    """
+    if sys.argv[:1] != ["-m"]:
+        return
+    before = sys.excepthook
+
+    def report(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            print(INTERRUPTED, file=sys.stderr)
+        else:
+            before(kind, error, traceback)
+
+    sys.excepthook = report
+
+
 @contextmanager
 def reported_in_one_line() -> Iterator[None]:
     """Report a failure that is not a bug of this program in one line on stderr, and end the process.
@@ -72,5 +94,5 @@ def reported_in_one_line() -> Iterator[None]:
             "surface_resolution in params.yaml"
         )
     except KeyboardInterrupt:
-        print("interrupted: run the same command again to finish", file=sys.stderr)
+        print(INTERRUPTED, file=sys.stderr)
         sys.exit(130)

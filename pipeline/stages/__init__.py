@@ -5,6 +5,10 @@ import gc
 import sys
 from importlib.util import find_spec
 
+from pipeline.foundations.errors import interrupted_in_one_line
+
+interrupted_in_one_line()
+
 if any(find_spec(package) is None for package in ("pydantic", "ruamel", "xarray")):
     sys.exit(
         f"error: {sys.executable} lacks the project's packages: "

@@ -18,7 +18,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -147,8 +147,22 @@ def drawn(reference: Undisturbed, turn: int, luck: random.Random) -> tuple[tuple
     return command, kills
 
 
-def killed(trial: Trial, command: Sequence[str], kill: Kill, length: float) -> tuple[bool, str]:
-    """Run a command and kill it; return whether it ran until then, and what is wrong with how it ended."""
+@dataclass(frozen=True)
+class KilledRun:
+    """How a killed command ended.
+
+    is_met: whether it still ran at the moment of the kill.
+    has_traceback: whether it, or what it started, printed one.
+    fault: what is wrong with it; empty if nothing is.
+    """
+
+    is_met: bool
+    has_traceback: bool
+    fault: str = ""
+
+
+def killed(trial: Trial, command: Sequence[str], kill: Kill, length: float) -> KilledRun:
+    """Run a command and kill it."""
     with trial.started(command) as process:
         view = View(trial.workspace, trial.temporary, trial.output)
         while process.poll() is None:
@@ -160,36 +174,33 @@ def killed(trial: Trial, command: Sequence[str], kill: Kill, length: float) -> t
         is_met = process.poll() is None
         if is_met:
             (os.killpg if kill.is_group else os.kill)(process.pid, kill.number)
+        fault = ""
         try:
             process.wait(ENDS_WITHIN)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            return is_met, f"it runs {ENDS_WITHIN:.0f} s after {kill.number.name}"
-    errors = trial.errors.read_text(errors="replace")
-    if is_met and kill.number != signal.SIGKILL and "Traceback" in errors:
-        return is_met, f"a traceback after {kill.number.name}: {errors.strip().splitlines()[-1][:200]}"
-    return is_met, ""
+            fault = f"it runs {ENDS_WITHIN:.0f} s after {kill.number.name}"
+    return KilledRun(is_met, "Traceback" in trial.errors.read_text(errors="replace"), fault)
 
 
 def run_trial(reference: Undisturbed, command: Sequence[str], kills: Sequence[Kill], folder: Path) -> dict[str, Any]:
     """Kill the command, run it again to its end, and return what happened."""
     subject = reference.subject
     trial = Trial(subject, folder)
-    met, wrong, allowed, waited = [], [], frozenset[str](), 0.0
+    ends, wrong, allowed, waited = [], [], frozenset[str](), 0.0
     with subject.companion(trial.workspace, trial.environment):
         others = set(trial.others())
         for kill in kills:
-            is_met, fault = killed(trial, command, kill, reference.lengths[tuple(command)][kill.phase.key])
-            met.append(is_met)
+            ends.append(killed(trial, command, kill, reference.lengths[tuple(command)][kill.phase.key]))
             began = time.monotonic()
             with suppress(TimeoutError):
                 wait_until(lambda: trial.others().keys() <= others, seconds=ENDS_WITHIN)
             waited = max(waited, time.monotonic() - began)
             left = {number: name for number, name in trial.others().items() if number not in others}
-            wrong += [fault] * bool(fault) + [f"{name} outlives it" for name in left.values()]
-            for number in left:
-                with suppress(ProcessLookupError):
-                    os.kill(number, signal.SIGKILL)
+            wrong += [each.fault for each in ends[-1:] if each.fault] + [
+                f"{name} outlives it" for name in left.values()
+            ]
+            end(left)
             allowed |= unfinished(trial.workspace)
         done = subject.finish(trial.workspace, command, trial.environment)
     if done.code:
@@ -204,10 +215,18 @@ def run_trial(reference: Undisturbed, command: Sequence[str], kills: Sequence[Ki
         "moments": [f"{kill.phase.key} {kill.share:.3f}" for kill in kills],
         "signals": [kill.number.name for kill in kills],
         "targets": ["group" if kill.is_group else "leader" for kill in kills],
-        "met": met,
+        "met": [each.is_met for each in ends],
+        "tracebacks": sum(each.has_traceback for each in ends),
         "waited": round(waited, 1),
         "outcome": anonymous("; ".join(dict.fromkeys(wrong)), folder) or RIGHT,
     }
+
+
+def end(numbers: Iterable[int]) -> None:
+    """Kill processes."""
+    for number in numbers:
+        with suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
 
 
 def differences(result: Result, expected: Result, allowed: frozenset[str]) -> Iterator[str]:
@@ -292,11 +311,14 @@ def main() -> None:
     log = TrialLog(asked.log, asked.seed)
     with tempfile.TemporaryDirectory(prefix="kills-") as folder:
         campaign = Campaign(Path(folder))
-        for number in log.numbers(asked.count, asked.again):
-            if asked.only in (None, TURNS[(number - 1) % len(TURNS)]):
-                trial = campaign.trial(number, asked.seed)
-                log.append(trial)
-                print(f"{number}: {trial['what']}: {trial['phase']}: {trial['outcome']}", flush=True)
+        try:
+            for number in log.numbers(asked.count, asked.again):
+                if asked.only in (None, TURNS[(number - 1) % len(TURNS)]):
+                    trial = campaign.trial(number, asked.seed)
+                    log.append(trial)
+                    print(f"{number}: {trial['what']}: {trial['phase']}: {trial['outcome']}", flush=True)
+        finally:
+            end(processes(Path(folder)))
     print(log.table())
 
 
