@@ -6,6 +6,7 @@ the phase, which signal (SIGKILL, SIGTERM, Ctrl-C's SIGINT), whether the first p
 often (one to three times in a row) is drawn from the seed and the trial's number. So the campaign can be stopped, and
 the same command goes on where the log ends.
 
+The killed commands start as a user starts them; the run after them forks from preloaded libraries, to save time.
 A trial is right if each killed command and all that it started end within ENDS_WITHIN seconds, the command that is not
 killed succeeds, and then all files, the store, and the names of temporary files are those of an undisturbed run.
 """
@@ -28,6 +29,7 @@ from typing import Any
 
 from campaign import CAMPAIGNS, RIGHT, TrialLog, anonymous, processes
 from phases import Phase, View, lengths
+from preloaded import Preloaded
 from store_state import orphans, unfinished
 from subjects import Callback, Follower, Repro, Result, Studies, Subject
 from workspace import Done, Workspace, wait_until
@@ -309,7 +311,9 @@ def main() -> None:
     asked = parser.parse_args()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets background processes ignore Ctrl-C
     log = TrialLog(asked.log, asked.seed)
-    with tempfile.TemporaryDirectory(prefix="kills-") as folder:
+    with tempfile.TemporaryDirectory(prefix="kills-") as folder, tempfile.TemporaryDirectory() as commands:
+        preloaded = Preloaded(Path(commands))
+        preloaded.start()
         campaign = Campaign(Path(folder))
         try:
             for number in log.numbers(asked.count, asked.again):
@@ -319,6 +323,7 @@ def main() -> None:
                     print(f"{number}: {trial['what']}: {trial['phase']}: {trial['outcome']}", flush=True)
         finally:
             end(processes(Path(folder)))
+            preloaded.end()
     print(log.table())
 
 

@@ -28,6 +28,8 @@ STUDIES = {
     "units": {"base": "tanh_1", "replicas": 2, "grid": {"units": [2, 3, 4]}},
     "widths": {"base": "own", "replicas": 1, "grid": {"config.units": [2, 4]}},
 }
+# SQLite's own files, which stay where a process ends without closing the store; the next connection reads them.
+SQLITE = ("mlruns/mlflow.db-wal", "mlruns/mlflow.db-shm")
 PATIENCE = 600  # seconds; on a crowded machine
 # Folders whose content must be equal to the byte.
 SAME = ("data", "runs", "metrics", "evaluations", "reports", "tables", "studies", "cells")
@@ -88,7 +90,7 @@ class Subject:
 
     def finish(self, workspace: Workspace, command: Sequence[str], environment: dict[str, str]) -> Done:
         """Run the command to its end."""
-        return workspace.attempt_alone(*command, **environment)
+        return workspace.attempt(*command, **environment)
 
     def result(self, workspace: Workspace, temporary: Path, done: Done) -> Result:
         """Return what the command has left behind."""
@@ -98,7 +100,7 @@ class Subject:
             for path in [*workspace.folder.glob("dvc.lock"), *workspace.folder.glob("mlruns/**/*.json")]
             if not path.is_relative_to(workspace.folder / self.artifacts)
         }
-        names = kinds(set(paths(workspace.folder, self.uncompared)) - content.keys())
+        names = kinds(set(paths(workspace.folder, (*self.uncompared, *SQLITE))) - content.keys())
         store = StoreState.of(workspace, workspace.folder / self.artifacts)
         return Result(content, names, kinds(paths(temporary)), store, self.report(done))
 
