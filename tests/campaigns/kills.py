@@ -17,6 +17,7 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,11 +28,14 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from campaign import CAMPAIGNS, RIGHT, TrialLog, anonymous, processes
-from phases import Phase, View, lengths
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from campaigns.phases import Phase, View, lengths
+from campaigns.store_state import orphans, unfinished
+from campaigns.subjects import Callback, Follower, Repro, Result, Studies, Subject
+from campaigns.trials import CAMPAIGNS, RIGHT, TrialLog, anonymous, processes
 from preloaded import Preloaded
-from store_state import orphans, unfinished
-from subjects import Callback, Follower, Repro, Result, Studies, Subject
 from workspace import Done, Workspace, wait_until
 
 LOG = CAMPAIGNS / "kills.jsonl"

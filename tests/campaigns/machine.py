@@ -24,8 +24,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from campaign import CAMPAIGNS, RIGHT, TrialLog, anonymous, complaint, kinds, paths
-from subjects import Repro
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from campaigns.subjects import Repro
+from campaigns.trials import CAMPAIGNS, RIGHT, TrialLog, anonymous, complaint, kinds, paths
 from workspace import ROOT, Workspace, stage
 
 LOG = CAMPAIGNS / "machine.jsonl"

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from campaign import sys  # noqa: F401 -- sets the path, on which the next module lies
 from workspace import Workspace
 
 ROOT_LOCK = Path("dvc.lock")
@@ -142,6 +141,6 @@ def lengths(phases: Sequence[Phase], view: View, has_ended: Callable[[], bool]) 
                 begun[phase.key] = now
             elif phase.key in begun and phase.key not in ended and (is_over or phase.ends(view)):
                 ended[phase.key] = now
-        time.sleep(0.002)
+        time.sleep(0.01)
     measured = {key: ended.get(key, now) - moment for key, moment in begun.items()}
     return {key: WRITING if key.startswith("lock ") else length for key, length in measured.items()}

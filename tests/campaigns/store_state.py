@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from campaign import RANDOM
+from campaigns.trials import RANDOM
 from workspace import Workspace
 
 from pipeline.tracking.tags import LIVE, PUBLISHER

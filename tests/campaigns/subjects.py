@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final
 
-from campaign import kinds, paths
-from phases import ROOT_LOCK, STUDIES_LOCK, Phase, View, stage_phases
-from store_state import StoreState
+from campaigns.phases import ROOT_LOCK, STUDIES_LOCK, Phase, View, stage_phases
+from campaigns.store_state import StoreState
+from campaigns.trials import kinds, paths
 from workspace import ROOT, Done, Workspace, wait_until
 
 NETWORK = """

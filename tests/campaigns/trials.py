@@ -1,9 +1,8 @@
-"""What the campaigns share: the way to the tests' modules, the log of trials, and what a command leaves behind."""
+"""What campaigns of trials share: their log, and what a command leaves behind."""
 
 import json
 import os
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 CAMPAIGNS = Path(__file__).resolve().parent
-sys.path[:0] = [str(CAMPAIGNS.parent), str(CAMPAIGNS.parent.parent)]  # the tests' modules, and the pipeline
-
 LINES = 3  # the most lines of an error
 RIGHT = "right"
 # What Python and the libraries append to the names of temporary files, numbers of processes, and ids of MLflow.
