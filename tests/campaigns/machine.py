@@ -13,13 +13,14 @@ leaves what an undisturbed run leaves.
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from campaigns.subjects import Repro
 from campaigns.trials import CAMPAIGNS, RIGHT, TrialLog, anonymous, complaint, kinds, paths
+from preloaded import PLACE, Preloaded
 from workspace import ROOT, Workspace, stage
 
 LOG = CAMPAIGNS / "machine.jsonl"
@@ -69,11 +71,16 @@ os.execvp(sys.argv[1], sys.argv[1:])
 
 @dataclass(frozen=True)
 class Imposed:
-    """How a command runs under a condition: words before it, variables, and variables that are missing."""
+    """How a command runs under a condition: words before it, variables, and variables that are missing.
+
+    is_alone: whether it starts as a user starts it, because the condition concerns the start; otherwise it forks from
+        preloaded libraries, to save time.
+    """
 
     before: Sequence[str] = ()
-    variables: Mapping[str, str] | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
     without: Sequence[str] = ()
+    is_alone: bool = True
 
 
 class Place:
@@ -98,26 +105,30 @@ class Place:
 
     def run(self, command: Sequence[str], imposed: Imposed) -> tuple[int | None, str, str]:
         """Run a command; return its exit code (None if it takes too long), its output and its errors."""
-        variables = {"TMPDIR": str(self.temporary), **(imposed.variables or {})}
+        variables = {"TMPDIR": str(self.temporary), **imposed.variables}
         if not (self.workspace.folder / "pipeline").exists():
             variables["PYTHONPATH"] = os.pathsep.join(filter(None, [variables.get("PYTHONPATH"), str(ROOT)]))
         environment = self.workspace.environment(**variables)
+        if not imposed.is_alone and PLACE in environment:
+            environment["PATH"] = f"{environment[PLACE]}{os.pathsep}{environment['PATH']}"
         for name in imposed.without:
             environment.pop(name, None)
-        try:
-            done = subprocess.run(
-                [*imposed.before, *command],
-                cwd=self.workspace.folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=TIME_LIMIT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return None, "", ""
-        return done.returncode, done.stdout, done.stderr
+        with subprocess.Popen(
+            [*imposed.before, *command],
+            cwd=self.workspace.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            try:
+                output, errors = process.communicate(timeout=TIME_LIMIT)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                return None, *process.communicate()
+        return process.returncode, output, errors
 
     def end(self) -> None:
         """Give up the disk."""
@@ -140,7 +151,7 @@ class Case:
     impose: Condition
     must_succeed: bool = False
     seconds: float | None = None
-    variables: Mapping[str, str] | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 # Conditions
@@ -153,7 +164,7 @@ def full_disk(place: Place, free: int) -> Iterator[Imposed]:
     with filler.open("wb") as file:
         status = os.statvfs(place.disk)
         file.write(b"\0" * max(0, status.f_bavail * status.f_frsize - free))
-    yield Imposed()
+    yield Imposed(is_alone=False)
     filler.unlink()
 
 
@@ -164,7 +175,7 @@ def read_only(place: Place, name: str) -> Iterator[Imposed]:
     Path(folder).mkdir(parents=True, exist_ok=True)
     mount("--bind", folder, folder)
     mount("-o", "remount,ro,bind", folder)
-    yield Imposed()
+    yield Imposed(is_alone=False)
     subprocess.run(["umount", "--lazy", folder], check=True)
 
 
@@ -269,15 +280,13 @@ class Campaign:
         try:
             began = time.monotonic()
             with case.impose(place) as imposed:
-                imposed = Imposed(
-                    imposed.before, {**(imposed.variables or {}), **(case.variables or {})}, imposed.without
-                )
+                imposed = replace(imposed, variables={**imposed.variables, **case.variables})
                 code, _, errors = place.run(command, imposed)
                 seconds = time.monotonic() - began
                 wrong = list(self._faults(place, case, code, errors))
                 if case.seconds is not None and seconds > case.seconds:
                     wrong.append(f"it took {seconds:.0f} s")
-            code, _, errors_again = place.run(command, Imposed())
+            code, _, errors_again = place.run(command, Imposed(is_alone=False))
             if code:
                 wrong.append(f"the next run fails: exit code {code}: {errors_again.strip()[-300:]}")
             else:
@@ -316,7 +325,7 @@ class Campaign:
             if is_written and content != expected and not name.endswith(".lock"):
                 yield f"{name}: half-written"
             if ".writing-" in name:
-                yield f"{kinds([name])}: left behind"
+                yield f"{'; '.join(kinds([name]))}: left behind"
         for name in kinds(paths(place.temporary)):
             yield f"temporary folder: {name}: left behind"
 
@@ -351,7 +360,9 @@ def main() -> None:
         os.environ[IN_NAMESPACE] = "1"
         os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv])
     log = TrialLog(asked.log, asked.seed)
-    with tempfile.TemporaryDirectory(prefix="machine-") as folder:
+    with tempfile.TemporaryDirectory(prefix="machine-") as folder, tempfile.TemporaryDirectory() as commands:
+        preloaded = Preloaded(Path(commands))
+        preloaded.start()
         campaign = Campaign(Path(folder))
         listed = list(cases(campaign.written()))
         for number in log.numbers(min(asked.count, len(listed)), asked.again):
@@ -360,6 +371,7 @@ def main() -> None:
                 trial = campaign.trial(case)
                 log.append({"seed": asked.seed, "number": number, "what": case.condition, **trial})
                 print(f"{number}: {trial['phase']}: {trial['outcome']}: {trial['said'][:200]}", flush=True)
+        preloaded.end()
     print(log.table())
 
 
