@@ -204,6 +204,19 @@ def test_a_failed_write_leaves_what_was_there() -> None:
     assert [path.name for path in Path.cwd().iterdir()] == ["t.csv"]
 
 
+def test_a_full_disk_is_reported_with_the_file() -> None:
+    """The limit of a file's size stands for the disk's: neither error names a file by itself."""
+    code = (
+        "import resource; from pathlib import Path; from pipeline.foundations import errors, files\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))\n"
+        "with errors.reported_in_one_line(): files.save_bytes(bytes(20), Path('runs/v/history.nc'))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "error: runs/v/history.nc: File too large\n")
+    assert not list(Path("runs/v").iterdir())
+
+
 @pytest.mark.parametrize("end", [RuntimeError, KeyboardInterrupt, None])
 def test_a_temporary_folder_goes_however_its_use_ends(end: type[BaseException] | None) -> None:
     """None: by SIGTERM, which Python itself leaves to the system."""

@@ -32,6 +32,7 @@ def test_of_160_kills_100_are_of_make_repro_and_20_of_each_other_command() -> No
     ("code", "errors", "fault"),
     [
         (1, "error: data/raw: No space left on device\n", None),
+        (1, "error: No space left on device\n", "no place"),
         (1, "a\nb\nc\nd\n", "4 lines"),
         (1, "", "0 lines"),
         (1, "Traceback (most recent call last):\nOSError: no\n", "a traceback: OSError: no"),

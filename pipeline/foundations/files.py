@@ -107,25 +107,42 @@ def unwinding_on_sigterm() -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path; at the end move the file there to `path`, or remove it after an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(".writing-", path.parent) as folder:
-        temporary = folder / path.name
-        yield temporary
-        os.replace(temporary, path)
+    """Yield a temporary path; at the end move the file there to `path`, or remove it after an error.
+
+    Raises:
+        OSError: the file cannot be written; the error names `path`.
+    """
+    with _naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_folder(".writing-", path.parent) as folder:
+            temporary = folder / path.name
+            yield temporary
+            os.replace(temporary, path)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Let an error of the operating system name `path`: it names a temporary file, or none if the disk is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or ".writing-" in str(error.filename):
+            error.filename, error.filename2 = str(path), None
+        raise
 
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield a new folder; at the end move it to `path`, and remove the folder that was there. See `replacing`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(".writing-", path.parent) as folder:
-        temporary = folder / path.name
-        temporary.mkdir()
-        yield temporary
-        if path.exists():  # `os.replace` cannot overwrite a folder that is not empty
-            os.replace(path, folder / "before")
-        os.replace(temporary, path)
+    with _naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_folder(".writing-", path.parent) as folder:
+            temporary = folder / path.name
+            temporary.mkdir()
+            yield temporary
+            if path.exists():  # `os.replace` cannot overwrite a folder that is not empty
+                os.replace(path, folder / "before")
+            os.replace(temporary, path)
 
 
 @contextmanager

@@ -65,6 +65,7 @@ subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 silent.bind(("127.0.0.1", 53))
 silent.set_inheritable(True)
+socket.sethostname("nowhere")
 os.execvp(sys.argv[1], sys.argv[1:])
 """
 
@@ -183,6 +184,7 @@ def read_only(place: Place, name: str) -> Iterator[Imposed]:
 def no_home(place: Place, home: str | None) -> Iterator[Imposed]:
     """Name no home, or one that neither exists nor can be made; no folder for caches."""
     without = ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR"]
+    without += ["DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR", "DVC_SITE_CACHE_DIR"]
     yield Imposed(variables={} if home is None else {"HOME": home}, without=without + ["HOME"] * (home is None))
 
 
@@ -213,7 +215,7 @@ def silent_name_server(place: Place) -> Iterator[Imposed]:
     file.write_text("nameserver 127.0.0.1\n")
     target = Path("/etc/resolv.conf").resolve()
     mount("--bind", str(file), str(target))
-    yield Imposed(["unshare", "--net", sys.executable, "-c", SILENT_RESOLVER])
+    yield Imposed(["unshare", "--net", "--uts", sys.executable, "-c", SILENT_RESOLVER])
     subprocess.run(["umount", "--lazy", str(target)], check=True)
 
 

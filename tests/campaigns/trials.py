@@ -12,6 +12,7 @@ from typing import Any
 CAMPAIGNS = Path(__file__).resolve().parent
 LINES = 3  # the most lines of an error
 RIGHT = "right"
+PLACE = re.compile(r"\w[./]\w|[\w./-]*/[\w.-]+|\b[A-Z]+_[A-Z_]+\b")  # a path, a dotted parameter or a variable
 # What Python and the libraries append to the names of temporary files, numbers of processes, and ids of MLflow.
 RANDOM = re.compile(r"(?<=[-_.])[a-z0-9_]{8}(?=$|[/.])|\b[0-9a-f]{32}\b|\b\d{3,}\b")
 
@@ -112,6 +113,8 @@ def complaint(code: int | None, errors: str) -> str | None:
     lines = [line for line in errors.splitlines() if line.strip()]
     if not 1 <= len(lines) <= LINES:
         return f"{len(lines)} lines: {' / '.join(lines)[:300]}"
+    if not any(PLACE.search(line) for line in lines):
+        return f"no place: {' / '.join(lines)[:300]}"
     return None
 
 
