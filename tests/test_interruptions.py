@@ -36,6 +36,20 @@ def test_a_signal_to_the_first_process_ends_dvc_and_its_stage(stage: str, monkey
         assert dvc.returncode is not None
 
 
+@pytest.mark.parametrize(
+    ("stages", "message"),
+    [
+        ([], "interrupted before any stage:"),
+        (["split", "train@v"], "interrupted in train@v: finished stages are kept;"),
+        (["studies/dvc.yaml:study@s"], "interrupted in study@s: finished cells and stages are kept;"),
+        (["studies/dvc.yaml:track_study@s"], "interrupted in track_study@s: finished stages are kept;"),
+    ],
+)
+def test_the_message_says_what_is_kept(stages: list[str], message: str) -> None:
+    """DVC prints the file of a stage that is not in the root's dvc.yaml."""
+    assert repro._interruption(stages).startswith(message)
+
+
 @pytest.mark.parametrize("module", ["pipeline.repro", "pipeline.stages.compare"])
 def test_ctrl_c_while_modules_are_imported_is_reported_in_one_line(module: str, tmp_path: Path) -> None:
     (tmp_path / "pandas.py").write_text("import signal; signal.raise_signal(signal.SIGINT)")

@@ -106,8 +106,9 @@ def _end(dvc: subprocess.Popen[str]) -> None:
 def _interruption(stages: list[str]) -> str:
     if not stages:
         return "interrupted before any stage: run the same command again"
-    note = "finished cells and stages are kept" if stages[-1].startswith("study@") else "finished stages are kept"
-    return f"interrupted in {stages[-1]}: {note}; run the same command again to finish"
+    stage = stages[-1].removeprefix(f"{STUDIES}:")
+    note = "finished cells and stages are kept" if stage.startswith("study@") else "finished stages are kept"
+    return f"interrupted in {stage}: {note}; run the same command again to finish"
 
 
 def _has_remote() -> bool:
