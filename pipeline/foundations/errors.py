@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from types import TracebackType
 from typing import Final
 
@@ -57,9 +58,9 @@ INTERRUPTED: Final = "interrupted: run the same command again to finish"
 def interrupted_in_one_line() -> None:
     """Report Ctrl-C in one line while a command imports its modules, before `reported_in_one_line` does.
 
-    It has no effect unless called by the first module of `python3 -m ...`: other programs keep their own report.
+    It has no effect in a program that is no command of this project: that keeps its own report.
     """
-    if sys.argv[:1] != ["-m"]:
+    if not any(option == "-m" and name.startswith("pipeline.") for option, name in pairwise(sys.orig_argv)):
         return
     before = sys.excepthook
 

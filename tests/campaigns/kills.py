@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from campaigns.phases import Phase, View, lengths
 from campaigns.store_state import orphans, unfinished
-from campaigns.subjects import Callback, Follower, Repro, Result, Studies, Subject
+from campaigns.subjects import Callback, FollowerSubject, Remains, Repro, Studies, Subject
 from campaigns.trials import CAMPAIGNS, RIGHT, TrialLog, anonymous, processes
 from preloaded import Preloaded
 from workspace import Done, Workspace, wait_until
@@ -68,7 +68,7 @@ class Undisturbed:
     """
 
     subject: Subject
-    results: dict[tuple[str, ...], Result] = field(default_factory=dict)
+    results: dict[tuple[str, ...], Remains] = field(default_factory=dict)
     places: dict[tuple[str, ...], Workspace] = field(default_factory=dict)
     lengths: dict[tuple[str, ...], dict[str, float]] = field(default_factory=dict)
 
@@ -78,7 +78,7 @@ class Undisturbed:
         return [phases[key] for key in self.lengths[command]]
 
 
-class Trial:
+class KillTrial:
     """A place of a subject, its folder for temporary files, and the variables of its commands."""
 
     def __init__(self, subject: Subject, folder: Path) -> None:
@@ -106,7 +106,7 @@ class Trial:
         """Return the processes of this trial that still run."""
         return processes(self.folder)
 
-    def result(self, done: Done) -> Result:
+    def result(self, done: Done) -> Remains:
         """Return what the finished command has left behind."""
         return self.subject.result(self.workspace, self.temporary, done)
 
@@ -119,7 +119,7 @@ def undisturbed(subject: Subject, folder: Path) -> Undisturbed:
     """
     found = Undisturbed(subject)
     for number, command in enumerate(subject.commands):
-        trial = Trial(subject, folder / f"{subject.name} {number}")
+        trial = KillTrial(subject, folder / f"{subject.name} {number}")
         phases = subject.phases(command)
         with subject.companion(trial.workspace, trial.environment):
             with trial.started(command) as process:
@@ -167,7 +167,7 @@ class KilledRun:
     fault: str = ""
 
 
-def killed(trial: Trial, command: Sequence[str], kill: Kill, length: float) -> KilledRun:
+def killed(trial: KillTrial, command: Sequence[str], kill: Kill, length: float) -> KilledRun:
     """Run a command and kill it."""
     with trial.started(command) as process:
         view = View(trial.workspace, trial.temporary, trial.output)
@@ -192,7 +192,7 @@ def killed(trial: Trial, command: Sequence[str], kill: Kill, length: float) -> K
 def run_trial(reference: Undisturbed, command: Sequence[str], kills: Sequence[Kill], folder: Path) -> dict[str, Any]:
     """Kill the command, run it again to its end, and return what happened."""
     subject = reference.subject
-    trial = Trial(subject, folder)
+    trial = KillTrial(subject, folder)
     ends, wrong, allowed, waited = [], [], frozenset[str](), 0.0
     with subject.companion(trial.workspace, trial.environment):
         others = set(trial.others())
@@ -235,7 +235,7 @@ def end(numbers: Iterable[int]) -> None:
             os.kill(number, signal.SIGKILL)
 
 
-def differences(result: Result, expected: Result, allowed: frozenset[str]) -> Iterator[str]:
+def differences(result: Remains, expected: Remains, allowed: frozenset[str]) -> Iterator[str]:
     """Yield how what a command left differs from what an undisturbed run leaves.
 
     Args:
@@ -256,7 +256,7 @@ def differences(result: Result, expected: Result, allowed: frozenset[str]) -> It
         yield f"printed: {result.printed[-200:]!r}, not {expected.printed[-200:]!r}"
 
 
-class Campaign:
+class KillCampaign:
     """The undisturbed runs, which are made when a trial needs them, and the trials.
 
     folder: an empty folder.
@@ -294,7 +294,7 @@ class Campaign:
                 return Studies(self.reference(Repro.name).places[Repro.commands[0]])
             case Callback.name:
                 return Callback(self._empty_store())
-        return Follower()
+        return FollowerSubject()
 
     def _empty_store(self) -> Path:
         from mlflow import MlflowClient  # here, because importing it takes a second
@@ -318,7 +318,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="kills-") as folder, tempfile.TemporaryDirectory() as commands:
         preloaded = Preloaded(Path(commands))
         preloaded.start()
-        campaign = Campaign(Path(folder))
+        campaign = KillCampaign(Path(folder))
         try:
             for number in log.numbers(asked.count, asked.again):
                 if asked.only in (None, TURNS[(number - 1) % len(TURNS)]):

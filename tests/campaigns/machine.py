@@ -84,7 +84,7 @@ class Imposed:
     is_alone: bool = True
 
 
-class Place:
+class SmallDisk:
     """A small disk with a workspace and a folder for temporary files.
 
     before: the content of each file before the command.
@@ -136,7 +136,7 @@ class Place:
         subprocess.run(["umount", "--lazy", str(self.disk)], check=True)
 
 
-Condition = Callable[[Place], AbstractContextManager[Imposed]]
+Condition = Callable[[SmallDisk], AbstractContextManager[Imposed]]
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class Case:
 
 
 @contextmanager
-def full_disk(place: Place, free: int) -> Iterator[Imposed]:
+def full_disk(place: SmallDisk, free: int) -> Iterator[Imposed]:
     """Leave so many free bytes on the disk."""
     filler = place.disk / "filler"
     with filler.open("wb") as file:
@@ -170,7 +170,7 @@ def full_disk(place: Place, free: int) -> Iterator[Imposed]:
 
 
 @contextmanager
-def read_only(place: Place, name: str) -> Iterator[Imposed]:
+def read_only(place: SmallDisk, name: str) -> Iterator[Imposed]:
     """Mount a folder of the workspace, or its folder for temporary files, so that nobody can write there."""
     folder = str(place.temporary if name == "TMPDIR" else place.workspace.folder / name)
     Path(folder).mkdir(parents=True, exist_ok=True)
@@ -181,7 +181,7 @@ def read_only(place: Place, name: str) -> Iterator[Imposed]:
 
 
 @contextmanager
-def no_home(place: Place, home: str | None) -> Iterator[Imposed]:
+def no_home(place: SmallDisk, home: str | None) -> Iterator[Imposed]:
     """Name no home, or one that neither exists nor can be made; no folder for caches."""
     without = ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR"]
     without += ["DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR", "DVC_SITE_CACHE_DIR"]
@@ -189,13 +189,13 @@ def no_home(place: Place, home: str | None) -> Iterator[Imposed]:
 
 
 @contextmanager
-def little_memory(place: Place, megabytes: int) -> Iterator[Imposed]:
+def little_memory(place: SmallDisk, megabytes: int) -> Iterator[Imposed]:
     """Limit the addresses of each process."""
     yield Imposed(["prlimit", f"--as={megabytes * 2**20}"])
 
 
 @contextmanager
-def clock_set_back(place: Place, while_running: bool) -> Iterator[Imposed]:
+def clock_set_back(place: SmallDisk, while_running: bool) -> Iterator[Imposed]:
     """Shift Python's clock back by a day: from the start, or from the moment at which the first output is there."""
     mark = place.disk / "set_back"
     modules = place.disk / "modules"
@@ -209,7 +209,7 @@ def clock_set_back(place: Place, while_running: bool) -> Iterator[Imposed]:
 
 
 @contextmanager
-def silent_name_server(place: Place) -> Iterator[Imposed]:
+def silent_name_server(place: SmallDisk) -> Iterator[Imposed]:
     """Let this machine's only name server be one that never answers, in a network namespace of its own."""
     file = place.disk / "resolv.conf"
     file.write_text("nameserver 127.0.0.1\n")
@@ -255,7 +255,7 @@ def cases(written: Mapping[str, int]) -> Iterator[Case]:
     yield Case("silent name server", "track", silent_name_server, seconds=60, variables=server)
 
 
-class Campaign:
+class MachineCampaign:
     """The undisturbed run, and the cases."""
 
     def __init__(self, folder: Path) -> None:
@@ -277,7 +277,7 @@ class Campaign:
     def trial(self, case: Case) -> dict[str, Any]:
         """Run a case."""
         folder = Path(tempfile.mkdtemp(dir=self._folder))
-        place = Place(folder, self._subject.prepare if case.place == "repro" else partial(self._before, case.place))
+        place = SmallDisk(folder, self._subject.prepare if case.place == "repro" else partial(self._before, case.place))
         command = REPRO if case.place == "repro" else STAGES[case.place][0]
         try:
             began = time.monotonic()
@@ -313,7 +313,7 @@ class Campaign:
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         return workspace
 
-    def _faults(self, place: Place, case: Case, code: int | None, errors: str) -> Iterator[str]:
+    def _faults(self, place: SmallDisk, case: Case, code: int | None, errors: str) -> Iterator[str]:
         """Yield what is wrong with a command's end under the condition."""
         if code == 0:
             return
@@ -331,7 +331,7 @@ class Campaign:
         for name in kinds(paths(place.temporary)):
             yield f"temporary folder: {name}: left behind"
 
-    def _differences(self, place: Place, case: Case) -> Iterator[str]:
+    def _differences(self, place: SmallDisk, case: Case) -> Iterator[str]:
         """Yield how the files differ from those of an undisturbed run."""
         outputs = [output for name in STAGES if case.place in (name, "repro") for output in STAGES[name][1]]
         content = place.content()
@@ -365,7 +365,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="machine-") as folder, tempfile.TemporaryDirectory() as commands:
         preloaded = Preloaded(Path(commands))
         preloaded.start()
-        campaign = Campaign(Path(folder))
+        campaign = MachineCampaign(Path(folder))
         listed = list(cases(campaign.written()))
         for number in log.numbers(min(asked.count, len(listed)), asked.again):
             case = listed[number - 1]

@@ -36,7 +36,7 @@ SAME = ("data", "runs", "metrics", "evaluations", "reports", "tables", "studies"
 
 
 @dataclass(frozen=True)
-class Result:
+class Remains:
     """What a command has left behind.
 
     bytes: the content of each file that must be equal in every run.
@@ -92,7 +92,7 @@ class Subject:
         """Run the command to its end."""
         return workspace.attempt(*command, **environment)
 
-    def result(self, workspace: Workspace, temporary: Path, done: Done) -> Result:
+    def result(self, workspace: Workspace, temporary: Path, done: Done) -> Remains:
         """Return what the command has left behind."""
         content = {f"{name}/{path}": data for name in SAME for path, data in workspace.content(name).items()}
         content |= {
@@ -102,7 +102,7 @@ class Subject:
         }
         names = kinds(set(paths(workspace.folder, (*self.uncompared, *SQLITE))) - content.keys())
         store = StoreState.of(workspace, workspace.folder / self.artifacts)
-        return Result(content, names, kinds(paths(temporary)), store, self.report(done))
+        return Remains(content, names, kinds(paths(temporary)), store, self.report(done))
 
     def report(self, done: Done) -> str:
         """Return what the command prints that must be equal in every run."""
@@ -283,7 +283,7 @@ diagnosis.report("why.html")
         return re.sub(r"\d+(\.\d+)?( s| min)|\d\d:\d\d", "*", done.stdout)
 
 
-class Follower(Subject):
+class FollowerSubject(Subject):
     """`make live` while a process trains; the training goes on while followers are killed."""
 
     name = "follower"
