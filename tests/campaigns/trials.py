@@ -14,7 +14,7 @@ LINES = 3  # the most lines of an error
 RIGHT = "right"
 PLACE = re.compile(r"\w[./]\w|[\w./-]*/[\w.-]+|\b[A-Z]+_[A-Z_]+\b")  # a path, a dotted parameter or a variable
 # What Python and the libraries append to the names of temporary files, numbers of processes, and ids of MLflow.
-RANDOM = re.compile(r"(?<=[-_.])[a-z0-9_]{8}(?=$|[/.])|\b[0-9a-f]{32}\b|\b\d{3,}\b")
+RANDOM = re.compile(r"(?:(?<=[-_.])|(?<=\btmp))[a-z0-9_]{8}(?=$|[/.])|\b[0-9a-f]{32}\b|\b\d{3,}\b")
 
 
 @dataclass(frozen=True)
