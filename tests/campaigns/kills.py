@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from campaigns.phases import Phase, View, lengths
 from campaigns.store_state import orphans, unfinished
 from campaigns.subjects import Callback, FollowerSubject, Remains, Repro, Studies, Subject
-from campaigns.trials import CAMPAIGNS, RIGHT, TrialLog, anonymous, processes
+from campaigns.trials import CAMPAIGNS, FOREIGN, RIGHT, TrialLog, anonymous, processes
 from preloaded import Preloaded
 from workspace import Done, Workspace, wait_until
 
@@ -43,8 +43,6 @@ TURNS = ("make repro", "make studies", "make repro", "callback", "make repro", "
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 ENDS_WITHIN = 120.0  # seconds; on a crowded machine
 MOST_KILLS = 3
-# Temporary files of TensorFlow, Dask, MLflow and Matplotlib, which stay after SIGKILL and which only they could remove.
-FOREIGN = ("__autograph_generated_file", "dask-scratch-space", "tmp*", "matplotlib-")
 
 
 @dataclass(frozen=True)

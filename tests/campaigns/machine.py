@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from campaigns.subjects import Repro
-from campaigns.trials import CAMPAIGNS, RIGHT, TrialLog, anonymous, complaint, kinds, paths
+from campaigns.trials import CAMPAIGNS, FOREIGN, RIGHT, TrialLog, anonymous, complaint, kinds, paths
 from preloaded import PLACE, Preloaded
 from workspace import ROOT, Workspace, stage
 
@@ -329,7 +329,8 @@ class MachineCampaign:
             if ".writing-" in name:
                 yield f"{'; '.join(kinds([name]))}: left behind"
         for name in kinds(paths(place.temporary)):
-            yield f"temporary folder: {name}: left behind"
+            if not name.startswith(FOREIGN):
+                yield f"temporary folder: {name}: left behind"
 
     def _differences(self, place: SmallDisk, case: Case) -> Iterator[str]:
         """Yield how the files differ from those of an undisturbed run."""

@@ -12,6 +12,8 @@ from typing import Any
 CAMPAIGNS = Path(__file__).resolve().parent
 LINES = 3  # the most lines of an error
 RIGHT = "right"
+# Temporary files of TensorFlow, Dask, MLflow and Matplotlib, which may stay after a bad end; only they could remove them.
+FOREIGN = ("__autograph_generated_file", "dask-scratch-space", "tmp*", "matplotlib-")
 PLACE = re.compile(r"\w[./]\w|[\w./-]*/[\w.-]+|\b[A-Z]+_[A-Z_]+\b")  # a path, a dotted parameter or a variable
 # What Python and the libraries append to the names of temporary files, numbers of processes, and ids of MLflow.
 RANDOM = re.compile(r"(?:(?<=[-_.])|(?<=\btmp))[a-z0-9_]{8}(?=$|[/.])|\b[0-9a-f]{32}\b|\b\d{3,}\b")
