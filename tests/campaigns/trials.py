@@ -12,7 +12,7 @@ from typing import Any
 CAMPAIGNS = Path(__file__).resolve().parent
 LINES = 3  # the most lines of an error
 RIGHT = "right"
-# Temporary files of TensorFlow, Dask, MLflow and Matplotlib, which may stay after a bad end; only they could remove them.
+# Temporary files of TensorFlow, Dask, MLflow and Matplotlib, which only these could remove after a bad end.
 FOREIGN = ("__autograph_generated_file", "dask-scratch-space", "tmp*", "matplotlib-")
 PLACE = re.compile(r"\w[./]\w|[\w./-]*/[\w.-]+|\b[A-Z]+_[A-Z_]+\b")  # a path, a dotted parameter or a variable
 # What Python and the libraries append to the names of temporary files, numbers of processes, and ids of MLflow.
