@@ -51,9 +51,26 @@ def test_the_message_says_what_is_kept(stages: list[str], message: str) -> None:
 
 
 @pytest.mark.parametrize("module", ["pipeline.repro", "pipeline.stages.compare"])
-def test_ctrl_c_while_modules_are_imported_is_reported_in_one_line(module: str, tmp_path: Path) -> None:
-    (tmp_path / "pandas.py").write_text("import signal; signal.raise_signal(signal.SIGINT)")
+@pytest.mark.parametrize(
+    ("statement", "code", "line"),
+    [
+        (
+            "import signal; signal.raise_signal(signal.SIGINT)",
+            -signal.SIGINT,
+            "interrupted: run the same command again",
+        ),
+        ("raise MemoryError", 1, "error: {module}: out of memory while it loads libraries"),
+        ("raise ImportError('x.so: failed to map segment from shared object')", 1, "error: {module}: out of memory"),
+    ],
+    ids=["Ctrl-C", "memory", "library"],
+)
+def test_what_ends_the_imports_is_reported_in_one_line(
+    module: str, statement: str, code: int, line: str, tmp_path: Path
+) -> None:
+    (tmp_path / "pandas.py").write_text(statement)
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     command = [sys.executable, "-m", module]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (-signal.SIGINT, "interrupted: run the same command again to finish\n")
+    assert done.returncode == code
+    assert done.stderr.startswith(line.format(module=module))
+    assert done.stderr.count("\n") == 1

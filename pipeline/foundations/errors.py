@@ -53,20 +53,27 @@ def first_line(error: BaseException) -> str:
 
 
 INTERRUPTED: Final = "interrupted: run the same command again to finish"
+NO_MEMORY: Final = ("failed to map segment", "cannot allocate memory")  # in errors of libraries that cannot be loaded
 
 
-def interrupted_in_one_line() -> None:
-    """Report Ctrl-C in one line while a command imports its modules, before `reported_in_one_line` does.
+def import_failures_in_one_line() -> None:
+    """Report Ctrl-C and too little memory in one line while a command imports its modules.
 
-    It has no effect in a program that is no command of this project: that keeps its own report.
+    `reported_in_one_line` does so afterwards. It has no effect in a program that is no command of this project.
     """
-    if not any(option == "-m" and name.startswith("pipeline.") for option, name in pairwise(sys.orig_argv)):
+    modules = [name for option, name in pairwise(sys.orig_argv) if option == "-m" and name.startswith("pipeline.")]
+    if not modules:
         return
     before = sys.excepthook
 
     def report(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-        if issubclass(kind, KeyboardInterrupt):
+        if isinstance(error, KeyboardInterrupt):
             print(INTERRUPTED, file=sys.stderr)
+        elif isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in NO_MEMORY):
+            print(
+                f"error: {modules[0]}: out of memory while it loads libraries: free some, or raise the limit of memory",
+                file=sys.stderr,
+            )
         else:
             before(kind, error, traceback)
 

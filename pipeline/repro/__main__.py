@@ -13,7 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-import pipeline.stages  # noqa: F401 -- reports Ctrl-C during the next imports, and spares them Dask
+import pipeline.stages  # noqa: F401 -- reports what ends the next imports, and spares them Dask
 from pipeline import check
 from pipeline.evaluation.study_files import forget_tried
 from pipeline.foundations.errors import reported_in_one_line

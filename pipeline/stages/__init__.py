@@ -5,9 +5,9 @@ import gc
 import sys
 from importlib.util import find_spec
 
-from pipeline.foundations.errors import interrupted_in_one_line
+from pipeline.foundations.errors import import_failures_in_one_line
 
-interrupted_in_one_line()
+import_failures_in_one_line()
 
 if any(find_spec(package) is None for package in ("pydantic", "ruamel", "xarray")):
     sys.exit(
