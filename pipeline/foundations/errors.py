@@ -11,6 +11,8 @@ from typing import Final
 # `user:password@` after `://`. It ends at the last @ before a slash; if the password contains a slash, before a space.
 CREDENTIALS: Final = re.compile(r"(?<=://)(?:[^\s/]*|[^\s/@:]*:(?!\d*(?:[/?#\s]|$))\S*)@")
 ESCAPE_CODES: Final = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal: Keras prints its errors in bold
+INTERRUPTED: Final = "interrupted: run the same command again to finish"
+NO_MEMORY: Final = ("failed to map segment", "cannot allocate memory")  # in errors of libraries that cannot be loaded
 
 
 def masked(text: str) -> str:
@@ -50,10 +52,6 @@ def without_colours(error: BaseException) -> str:
 def first_line(error: BaseException) -> str:
     """Return the first line of the error's text, or the name of its class if the text is empty."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
-
-
-INTERRUPTED: Final = "interrupted: run the same command again to finish"
-NO_MEMORY: Final = ("failed to map segment", "cannot allocate memory")  # in errors of libraries that cannot be loaded
 
 
 def import_failures_in_one_line() -> None:
