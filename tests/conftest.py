@@ -201,7 +201,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     class Here:
         """A process that has run in this one."""
 
-        pid = 0
+        pid, stdin = 0, None
 
         def __init__(self, asked: list[str], **_: object) -> None:
             here(asked)
@@ -210,7 +210,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
             """Return the exit code."""
             return 0
 
-    rest = {name: getattr(subprocess, name) for name in ("DEVNULL", "TimeoutExpired")}
+    rest = {name: getattr(subprocess, name) for name in ("DEVNULL", "PIPE", "TimeoutExpired")}
     monkeypatch.setattr(run_process, "subprocess", SimpleNamespace(Popen=Here, **rest))  # only for this module
     monkeypatch.setattr(run_pool, "usable_cores", lambda: 1)
 

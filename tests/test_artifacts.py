@@ -11,12 +11,14 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 from conftest import training, variant
+from imports import ROOT
 
 from examples import SHIPPED, classified, origin_of, regressed
 from pipeline import export
@@ -202,6 +204,19 @@ def test_a_failed_write_leaves_what_was_there() -> None:
     assert [path.name for path in Path.cwd().iterdir()] == ["t.csv"]
 
 
+def test_a_full_disk_is_reported_with_the_file() -> None:
+    """The limit of a file's size stands for the disk's: neither error names a file by itself."""
+    code = (
+        "import resource; from pathlib import Path; from pipeline.foundations import errors, files\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))\n"
+        "with errors.reported_in_one_line(): files.save_bytes(bytes(20), Path('runs/v/history.nc'))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "error: runs/v/history.nc: File too large\n")
+    assert not list(Path("runs/v").iterdir())
+
+
 @pytest.mark.parametrize("end", [RuntimeError, KeyboardInterrupt, None])
 def test_a_temporary_folder_goes_however_its_use_ends(end: type[BaseException] | None) -> None:
     """None: by SIGTERM, which Python itself leaves to the system."""
@@ -217,6 +232,38 @@ def test_a_temporary_folder_goes_however_its_use_ends(end: type[BaseException] |
     assert end or ended.value.code == 128 + signal.SIGTERM
     assert not list(Path.cwd().iterdir())
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize("first", ["xarray", "pipeline.stages"])
+def test_arrays_can_be_read_whether_stages_are_imported_before_xarray_or_after(first: str) -> None:
+    """`make repro` imports a stage late, if nothing is stale."""
+    code = f"import {first}, xarray, pipeline.stages; xarray.Dataset(coords={{'epoch': [0, 1]}})"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from pipeline.foundations.files import temporary_folder
+with temporary_folder("model-", Path(sys.argv[1])) as folder:
+    (folder / "large").write_text("x")
+    print(folder, flush=True)
+    input()
+"""
+
+
+def test_the_folder_of_a_killed_process_goes_with_the_next_use_and_that_of_a_living_one_stays() -> None:
+    place, command = Path.cwd(), [sys.executable, "-c", HOLD, str(Path.cwd())]
+    options: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "cwd": ROOT, "text": True}
+    with subprocess.Popen(command, **options) as killed, subprocess.Popen(command, **options) as living:
+        left, kept = (Path(each.stdout.readline().strip()) for each in (killed, living))
+        killed.kill()
+        killed.wait()
+        assert left.exists()
+        with files.temporary_folder("model-", place) as own, files.temporary_folder("model-", place) as other:
+            assert set(place.iterdir()) == {kept, own, other}
+        living.communicate("\n")
+    assert not list(place.iterdir())
 
 
 def test_whoever_handles_sigterm_goes_on_to() -> None:

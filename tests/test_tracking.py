@@ -859,7 +859,7 @@ def test_what_packaging_leaves_where_it_is_killed_lies_in_the_folder_that_goes(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with Packages() as packages:
         packages.prepare()
-        (place,) = tmp_path.glob("packaged-*")
+        (place,) = tmp_path.glob("*packaged-*")
         (process,) = packages._idle
         told = Path(f"/proc/{process.pid}/environ")
         if told.exists():
@@ -882,7 +882,7 @@ def test_publishing_leaves_no_temporary_files(
     running = workspace.running_alone if number == signal.SIGTERM else workspace.running  # `running` signals the group
     with running(*stage("track"), TMPDIR=str(place)) as process:
         if number is not None:
-            wait_until(lambda: any(place.glob("packaged-*/*/*/*")), seconds=300)
+            wait_until(lambda: any(place.glob("*packaged-*/*/*/*")), seconds=300)
             process.send_signal(number)
         assert process.wait(600) == {signal.SIGINT: 130, signal.SIGTERM: 143, None: 0}[number]
     assert not list(place.iterdir())

@@ -3,6 +3,7 @@
 import os
 import re
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,7 +25,11 @@ import pipeline
 import pipeline.watch.scripts.run_progress
 from pipeline import Diagnosis
 from pipeline.foundations.errors import UserError
+from pipeline.history import training_progress
+from pipeline.history.training_progress import Process
+from pipeline.recorder.guard import Guard
 from pipeline.tracking import servers
+from pipeline.tracking.tags import PROCESS
 from pipeline.watch import __main__ as command
 from pipeline.watch import mlflow_run
 from pipeline.watch.scripts import run_process
@@ -366,6 +371,55 @@ def test_a_run_in_mlflow_grows_while_it_trains(tmp_path: Path, monkeypatch: pyte
     assert artifacts == [*pictures, "diagnosis/why.html"]
     models = mlflow.search_logged_models(experiment_ids=["0"], output_format="list")
     assert [each.name for each in models] == ["model"]
+
+
+def test_a_run_that_a_killed_process_left_is_marked_by_the_next(
+    tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(empty_store, tmp_path)
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    client, own = mlflow.MlflowClient(), Process.own()
+    processes = {
+        "own": own,
+        "killed": own.model_copy(update={"started": "1"}),
+        "elsewhere": own.model_copy(update={"host": "elsewhere", "started": "1"}),
+    }
+    for name, process in processes.items():
+        client.create_run("0", run_name=name, tags={PROCESS: process.model_dump_json()})
+    client.create_run("0", run_name="somebody's")
+    guard = Guard()
+    mlflow_run.LiveRun("next", 1, guard)
+    mlflow.end_run()
+    running = {run.info.run_name for run in client.search_runs(["0"]) if run.info.status == "RUNNING"}
+    killed = {run.info.run_name for run in client.search_runs(["0"]) if run.info.status == "KILLED"}
+    assert (running, killed, guard.notes) == ({"own", "elsewhere", "somebody's"}, {"killed"}, [])
+
+
+START_A_RUN = """
+import sys, time
+from pathlib import Path
+from pipeline.watch.scripts.run_process import RunProcess
+from pipeline.watch.scripts.run_request import RunRequest
+run = RunProcess(RunRequest(Path("mine.py"), [], None), 0, Path("records"), Path("kept"), 1)
+print(run._process.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_the_processes_of_a_killed_command_end_with_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import time; time.sleep(600)")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", START_A_RUN]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        number = int(parent.stdout.readline())
+        running = Process(host=Process.own().host, pid=number, started=training_progress._started(number))
+        assert running.is_alive()
+        parent.kill()
+    wait_until(lambda: not running.is_alive())
 
 
 @pytest.mark.slow

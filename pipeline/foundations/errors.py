@@ -4,11 +4,15 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
+from types import TracebackType
 from typing import Final
 
 # `user:password@` after `://`. It ends at the last @ before a slash; if the password contains a slash, before a space.
 CREDENTIALS: Final = re.compile(r"(?<=://)(?:[^\s/]*|[^\s/@:]*:(?!\d*(?:[/?#\s]|$))\S*)@")
 ESCAPE_CODES: Final = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal: Keras prints its errors in bold
+INTERRUPTED: Final = "interrupted: run the same command again to finish"
+NO_MEMORY: Final = ("failed to map segment", "cannot allocate memory")  # in errors of libraries that cannot be loaded
 
 
 def masked(text: str) -> str:
@@ -50,6 +54,30 @@ def first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
+def import_failures_in_one_line() -> None:
+    """Report Ctrl-C and too little memory in one line while a command imports its modules.
+
+    `reported_in_one_line` does so afterwards. It has no effect in a program that is no command of this project.
+    """
+    modules = [name for option, name in pairwise(sys.orig_argv) if option == "-m" and name.startswith("pipeline.")]
+    if not modules:
+        return
+    before = sys.excepthook
+
+    def report(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            print(INTERRUPTED, file=sys.stderr)
+        elif isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in NO_MEMORY):
+            print(
+                f"error: {modules[0]}: out of memory while it loads libraries: free some, or raise the limit of memory",
+                file=sys.stderr,
+            )
+        else:
+            before(kind, error, traceback)
+
+    sys.excepthook = report
+
+
 @contextmanager
 def reported_in_one_line() -> Iterator[None]:
     """Report a failure that is not a bug of this program in one line on stderr, and end the process.
@@ -72,5 +100,5 @@ def reported_in_one_line() -> Iterator[None]:
             "surface_resolution in params.yaml"
         )
     except KeyboardInterrupt:
-        print("interrupted: run the same command again to finish", file=sys.stderr)
+        print(INTERRUPTED, file=sys.stderr)
         sys.exit(130)

@@ -8,11 +8,13 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pipeline.foundations.errors import UserError, first_line
+
+PROGRAM: Final = "why-deep-networks-"  # begins the name of each folder among other programs' temporary files
 
 
 def root() -> Path:
@@ -24,19 +26,72 @@ def root() -> Path:
 def temporary_folder(prefix: str, place: Path | None = None) -> Iterator[Path]:
     """Yield a new folder and remove it at the end, also after an error, Ctrl-C or SIGTERM.
 
+    Nothing can be removed after SIGKILL. So the folder is locked while its process lives, and the next call removes
+    folders of the same prefix that nobody locks.
+
     Args:
         place: the parent folder; the system's folder for temporary files by default.
     """
-    with _unwinding_on_sigterm():
-        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
+    parent = Path(tempfile.gettempdir()) if place is None else place
+    whole_prefix = PROGRAM + prefix if place is None else prefix  # other programs share the system's folder
+    with unwinding_on_sigterm():
+        _remove_leftovers(parent, whole_prefix)
+        folder, lock = _new_folder(parent, whole_prefix)
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            if lock is not None:
+                os.close(lock)
+
+
+def _new_folder(parent: Path, prefix: str) -> tuple[Path, int | None]:
+    """Return a new folder and the descriptor that locks it; the kernel unlocks it when this process ends."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        with suppress(BlockingIOError, FileNotFoundError):  # another process took it for a leftover
+            lock = _lock(folder)
+            if folder.exists():
+                return folder, lock
+            if lock is not None:
+                os.close(lock)
+
+
+def _remove_leftovers(parent: Path, prefix: str) -> None:
+    """Remove the folders that killed processes left."""
+    for folder in parent.glob(f"{prefix}*"):
+        with suppress(OSError):  # a living process locks it, another one removes it, or another user owns it
+            lock = _lock(folder)
+            if lock is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(lock)
+
+
+def _lock(folder: Path) -> int | None:
+    """Lock a folder and return the descriptor; None if the system or the file system cannot lock folders.
+
+    Raises:
+        BlockingIOError: another process has locked it.
+        FileNotFoundError: another process has removed it.
+    """
+    try:
+        import fcntl  # here, because Windows lacks it
+    except ModuleNotFoundError:
+        return None
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 @contextmanager
-def _unwinding_on_sigterm() -> Iterator[None]:
+def unwinding_on_sigterm() -> Iterator[None]:
     """Let SIGTERM raise SystemExit, so that open contexts clean up; keep a handler that is already installed."""
     is_default = (
         threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
@@ -52,25 +107,42 @@ def _unwinding_on_sigterm() -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path; at the end move the file there to `path`, or remove it after an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(".writing-", path.parent) as folder:
-        temporary = folder / path.name
-        yield temporary
-        os.replace(temporary, path)
+    """Yield a temporary path; at the end move the file there to `path`, or remove it after an error.
+
+    Raises:
+        OSError: the file cannot be written; the error names `path`.
+    """
+    with _naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_folder(".writing-", path.parent) as folder:
+            temporary = folder / path.name
+            yield temporary
+            os.replace(temporary, path)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Let an error of the operating system name `path`: it names a temporary file, or none if the disk is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or ".writing-" in str(error.filename):
+            error.filename, error.filename2 = str(path), None
+        raise
 
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield a new folder; at the end move it to `path`, and remove the folder that was there. See `replacing`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(".writing-", path.parent) as folder:
-        temporary = folder / path.name
-        temporary.mkdir()
-        yield temporary
-        if path.exists():  # `os.replace` cannot overwrite a folder that is not empty
-            os.replace(path, folder / "before")
-        os.replace(temporary, path)
+    with _naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_folder(".writing-", path.parent) as folder:
+            temporary = folder / path.name
+            temporary.mkdir()
+            yield temporary
+            if path.exists():  # `os.replace` cannot overwrite a folder that is not empty
+                os.replace(path, folder / "before")
+            os.replace(temporary, path)
 
 
 @contextmanager

@@ -2,15 +2,18 @@
 
 import argparse
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+import psutil
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+import pipeline.stages  # noqa: F401 -- reports what ends the next imports, and spares them Dask
 from pipeline import check
 from pipeline.evaluation.study_files import forget_tried
 from pipeline.foundations.errors import reported_in_one_line
@@ -23,6 +26,8 @@ STUDIES = "studies/dvc.yaml"
 RUNNING = re.compile(r"Running stage '(.+)':")
 ADVICE = "Use `dvc push`"
 ENDS_WITHIN = 20  # seconds for the follower to end: it removes its runs, perhaps from a slow store
+REACHED_WITHIN = 5  # seconds for DVC and its stage to end if an interruption has reached them, too
+INTERRUPTED_WITHIN = 20  # seconds for them to end after they were interrupted from here
 
 
 @contextmanager
@@ -69,8 +74,8 @@ def repro(*targets: str) -> list[str]:
                 if not line.startswith(ADVICE) or _has_remote():
                     print(line, end="", flush=True)
             code = dvc.wait()
-        except KeyboardInterrupt:  # DVC and its stage are interrupted as well, and report it
-            dvc.wait()
+        except KeyboardInterrupt:
+            _end(dvc)
             print(_interruption(stages), file=sys.stderr)
             sys.exit(130)
         if code:
@@ -78,11 +83,33 @@ def repro(*targets: str) -> list[str]:
     return stages
 
 
+def _end(dvc: subprocess.Popen[str]) -> None:
+    """Wait until DVC and its stage have ended after an interruption.
+
+    Ctrl-C in a terminal reaches them, too. A signal from another program may have reached only this process.
+    """
+    with suppress(psutil.NoSuchProcess):
+        for number, seconds in (
+            (None, REACHED_WITHIN),
+            (signal.SIGINT, INTERRUPTED_WITHIN),
+            (signal.SIGKILL, REACHED_WITHIN),
+        ):
+            stage = psutil.Process(dvc.pid).children(recursive=True)
+            for process in [] if number is None else [psutil.Process(dvc.pid), *stage]:
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(number)
+            psutil.wait_procs(stage, seconds)
+            with suppress(subprocess.TimeoutExpired):
+                dvc.wait(seconds)
+                return
+
+
 def _interruption(stages: list[str]) -> str:
     if not stages:
         return "interrupted before any stage: run the same command again"
-    note = "finished cells and stages are kept" if stages[-1].startswith("study@") else "finished stages are kept"
-    return f"interrupted in {stages[-1]}: {note}; run the same command again to finish"
+    stage = stages[-1].removeprefix(f"{STUDIES}:")
+    note = "finished cells and stages are kept" if stage.startswith("study@") else "finished stages are kept"
+    return f"interrupted in {stage}: {note}; run the same command again to finish"
 
 
 def _has_remote() -> bool:
@@ -133,5 +160,6 @@ if __name__ == "__main__":
     )
     parser.add_argument("--studies", action="store_true", help="run the studies instead of the variants")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, because DVC must end as well
     with reported_in_one_line():
         main(arguments.studies)

@@ -143,7 +143,11 @@ def _is_as_git_has_it(lock: Path) -> bool:
     """Return whether the lock equals the one in git, or is in a merge conflict; False outside git."""
     try:
         status = subprocess.run(
-            ["git", "status", "--porcelain", "--", lock], capture_output=True, text=True, check=True
+            # Without optional locks, because a killed git would leave its lock, and no later command could write.
+            ["git", "--no-optional-locks", "status", "--porcelain", "--", lock],
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
     except (OSError, subprocess.CalledProcessError):
         return False

@@ -4,7 +4,6 @@ The database of another program is rejected.
 """
 
 import sqlite3
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -20,7 +19,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, Engine
 
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.files import replacing
+from pipeline.foundations.files import replacing, temporary_folder
 
 KINDS: Final = ("sqlite", "postgresql", "mysql", "mssql")  # the kinds of databases that MLflow supports
 FIRST_TABLES: Final = {
@@ -154,8 +153,8 @@ def _create(path: Path) -> None:
 
 def _can_be_opened(path: Path) -> bool:
     """Return whether MLflow can open a copy of the database; MLflow would change the original and keep it open."""
-    with tempfile.TemporaryDirectory(prefix=".writing-", dir=path.parent) as folder:
-        copy = Path(folder) / "copy.db"
+    with temporary_folder(".writing-", path.parent) as folder:
+        copy = folder / "copy.db"
         _copy(path, copy)
         try:
             MlflowClient(tracking_uri=f"sqlite:///{copy}").search_experiments(max_results=1)

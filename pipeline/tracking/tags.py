@@ -12,6 +12,7 @@ PAIR: Final = "pipeline.pair"  # the run belongs to the present params.yaml, and
 EXPERIMENT: Final = "pipeline.dvc_experiment"
 LIVE: Final = "pipeline.live"  # the run shows a training that is not finished; the complete run replaces it
 FOLLOWER: Final = "pipeline.follower"  # the process that writes a live run
+PROCESS: Final = "pipeline.process"  # the process that writes a run of the callback
 PUBLISHER: Final = "pipeline.publisher."  # prefix of an experiment's tags: one for each publishing process
 DESCRIPTION: Final = "mlflow.note.content"
 COLOUR: Final = "mlflow.runColor"

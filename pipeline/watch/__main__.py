@@ -5,7 +5,9 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from pipeline.foundations.errors import reported_in_one_line
+from pipeline.foundations.files import unwinding_on_sigterm
 from pipeline.watch.command_options import REPLICAS_TO_TRY, read_options
+from pipeline.watch.scripts.with_parent import end_with_parent
 
 if TYPE_CHECKING:
     from pipeline.watch.for_machines.report_output import ReportOutput
@@ -69,7 +71,8 @@ def _run_for_another_process(options: Namespace) -> None:
 
 
 if __name__ == "__main__":
-    with reported_in_one_line():
+    end_with_parent()
+    with reported_in_one_line(), unwinding_on_sigterm():
         try:
             main()
         except KeyboardInterrupt as interruption:

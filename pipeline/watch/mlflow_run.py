@@ -28,6 +28,7 @@ from pipeline.foundations.literal import in_markdown
 from pipeline.history.record import PARTS
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
 from pipeline.history.time_profiles import has_time_profiles
+from pipeline.history.training_progress import Process
 from pipeline.params.evaluation_params import FIT_SCORES, SCORES
 from pipeline.params.file import check
 from pipeline.params.shipped import shipped
@@ -37,7 +38,7 @@ from pipeline.tracking import metric_keys as keys
 from pipeline.tracking.metric_keys import Point
 from pipeline.tracking.metric_values import time_points
 from pipeline.tracking.servers import impatience, is_server, without_credentials
-from pipeline.tracking.tags import COLOUR, DESCRIPTION
+from pipeline.tracking.tags import COLOUR, DESCRIPTION, PROCESS
 from pipeline.watch.fit_verdict import Verdict
 from pipeline.watch.watched_fit import WatchedFit
 
@@ -106,7 +107,8 @@ class LiveRun:
         active = mlflow.active_run()
         self._is_own = active is None
         with _short_timeouts(PATIENCE):
-            run = mlflow.start_run(run_name=model) if active is None else active
+            tags = {PROCESS: Process.own().model_dump_json()}
+            run = mlflow.start_run(run_name=model, tags=tags) if active is None else active
         self._run_id: str = run.info.run_id
         self._experiment_id: str = run.info.experiment_id
         self._client = mlflow.MlflowClient()
@@ -149,6 +151,13 @@ class LiveRun:
             with _short_timeouts(LAST_PATIENCE):
                 self._mlflow.end_run("FINISHED" if is_finished else "KILLED")
 
+    def _end_dead_runs(self) -> None:
+        """Mark the runs that killed processes of this machine left RUNNING as KILLED."""
+        condition = f"attributes.status = 'RUNNING' and tags.`{PROCESS}` LIKE '%'"
+        for run in self._client.search_runs([self._experiment_id], condition):
+            if not Process.model_validate_json(run.data.tags[PROCESS]).is_alive():
+                self._client.set_terminated(run.info.run_id, "KILLED")
+
     def _points(self, epoch: int, state: "MeasuredState") -> Iterator[Point]:
         if epoch in self._curve_epochs:
             for name, value in state.curves.items():
@@ -163,6 +172,9 @@ class LiveRun:
                         yield Point(keys.LAYER.of(value=name, layer=layer), value, epoch)
 
     def _send_all(self) -> None:
+        if self._is_own:
+            with self._guard.optional("mark the runs of killed processes"):
+                self._end_dead_runs()
         with self._folder:  # removed when all is sent, or with the script's end
             self._send_queue()
             if self._results is not None and SEND not in self._guard.failed:

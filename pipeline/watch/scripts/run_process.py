@@ -12,6 +12,7 @@ from typing import Final
 
 from pipeline.foundations.errors import ESCAPE_CODES
 from pipeline.watch.scripts.run_request import RunRequest
+from pipeline.watch.scripts.with_parent import VARIABLE
 
 PATIENCE: Final = 5.0  # seconds that a process has to end by itself
 ERRORS: Final = "stderr.txt"
@@ -40,7 +41,7 @@ class RunProcess:
             self._process = subprocess.Popen(
                 command(request, seed, folder),
                 env=_environment(seed, at_once),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # closes when this process ends, even by SIGKILL: see `with_parent`
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 start_new_session=True,  # Ctrl-C reaches this process only, which then stops all others
@@ -52,6 +53,7 @@ class RunProcess:
         code = self._process.poll()
         if code is not None and self._end is None:
             self._end = time.monotonic()
+            self._close_input()
         return code
 
     @property
@@ -77,7 +79,12 @@ class RunProcess:
                 os.killpg(self._process.pid, way)
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(PATIENCE)
-                return
+                break
+        self._close_input()
+
+    def _close_input(self) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
 
 def command(request: RunRequest, seed: int, folder: Path) -> list[str]:
@@ -109,4 +116,4 @@ def _environment(seed: int, at_once: int) -> dict[str, str]:
     usual = {"MPLBACKEND": "Agg"}
     if at_once > 1:
         usual |= dict.fromkeys(THREADS, str(max(1, usable_cores() // at_once)))
-    return {**usual, **os.environ, "PYTHONPATH": paths, "PYTHONHASHSEED": str(seed)}
+    return {**usual, **os.environ, "PYTHONPATH": paths, "PYTHONHASHSEED": str(seed), VARIABLE: "1"}
