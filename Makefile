@@ -98,6 +98,7 @@ figures: setup
 	@cp reports/outcomes.png reports/pair_gradients.png reports/survival.png docs/
 	@for study in remedies/differences relu_depth/along; do \
 	  test ! -f studies/$$study.png || cp studies/$$study.png docs/$$(echo $$study | tr / _).png; done
+	@lines=examples/memory/run/studies/length/lines.png; test ! -f $$lines || cp $$lines docs/memory_length.png
 	@python3 tests/callback_page.py
 
 # What the pages take from the code: causes, remedies, parameters and metrics.

@@ -10,15 +10,23 @@ from pipeline.evaluation.intervals import wilson
 from pipeline.evaluation.length_experiment import STEPS, on_lengths
 
 
-def said(shares: dict[tuple[str, int], int], replicas: int = 10) -> list[str]:
-    """Return the sentences about cells by (cell's kind, length), each with its number of replicas that learned."""
-    cells = [SimpleNamespace(place={"config.cell": kind, STEPS: length}) for kind, length in shares]
+def said(shares: dict[tuple[str, int], int], replicas: int = 10, reach: float = 0.3) -> list[str]:
+    """Return the sentences about cells by (cell's kind, length), each with its number of replicas that learned.
+
+    Args:
+        reach: the share of the steps that the gradient reaches before training.
+    """
+    cells = [
+        SimpleNamespace(name=f"{kind} {length}", place={"config.cell": kind, STEPS: length}) for kind, length in shares
+    ]
     rows = [
         {"learned": learned, "replicas": replicas, "learned_low": low, "learned_high": high}
         for learned in shares.values()
         for low, high in [wilson(learned, replicas)]
     ]
-    return on_lengths(cells, pd.DataFrame(rows))
+    lengths = [length for _, length in shares]
+    reached = {"cell": [cell.name for cell in cells], "steps": lengths, "reach_median": [reach * n for n in lengths]}
+    return on_lengths(cells, pd.DataFrame(rows), pd.DataFrame(reached))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +51,15 @@ def test_shares_by_length_are_put_into_words(learned: Sequence[int], words: str)
     assert words in sentence
 
 
+def test_where_the_gradient_reaches_every_step_length_does_not_decide_by_vanishing() -> None:
+    shares = {("irnn", 50): 10, ("irnn", 400): 0}
+    (vanishing,), (other,) = said(shares, reach=0.3), said(shares, reach=1)
+    assert "which supports `vanishing_in_time`" in vanishing
+    assert "so it does not fail by `vanishing_in_time`" in other
+
+
 def test_each_network_has_its_sentence_and_one_length_says_nothing() -> None:
     sentences = said({("lstm", 50): 10, ("gru", 50): 10, ("lstm", 400): 0, ("gru", 400): 10, ("rnn", 50): 0})
     assert [each.split("`")[1] for each in sentences] == ["config.cell: lstm", "config.cell: gru"]
-    assert on_lengths([SimpleNamespace(place={}), SimpleNamespace(place={"units": 5})], pd.DataFrame()) == []
+    cells = [SimpleNamespace(name="a", place={}), SimpleNamespace(name="b", place={"units": 5})]
+    assert on_lengths(cells, pd.DataFrame(), pd.DataFrame()) == []

@@ -90,6 +90,13 @@ def test_a_profile_is_a_cause_only_if_nothing_else_holds(
     assert cause_of(made()) == expected
 
 
+@pytest.mark.parametrize(("profile", "cause"), [(halves, "vanishing_in_time"), (stays, "learning_rate_too_small")])
+def test_a_plateau_is_no_small_step_where_the_gradient_vanishes_in_time(profile: Profile, cause: str) -> None:
+    made = recurrent(profile, epochs=40)
+    made.train_loss[0] = np.linspace(0.7, 0.69, made.sizes["epoch"])
+    assert cause_of(made)[0] == cause
+
+
 def with_loss(made: xr.Dataset, loss: float) -> xr.Dataset:
     return made.assign(train_loss=made.train_loss * 0 + loss)
 

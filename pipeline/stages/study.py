@@ -53,7 +53,7 @@ def main(name: str) -> None:
     shared = {"replicas": study.replicas or training.replicas, "seed": training.seed, "epochs": training.epochs}
     code = {cell: str(history.attrs["change"]) for cell, history in histories.items() if "change" in history.attrs}
     verdicts = {cell: each.diagnosis.verdict for cell, each in evaluated.evaluations.items()}
-    lengths = on_lengths(cells, evaluated.table)
+    lengths = on_lengths(cells, evaluated.table, evaluated.reach.cells)
     findings = StudyFindings(
         name,
         study.base,

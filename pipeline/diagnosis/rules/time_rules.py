@@ -48,7 +48,8 @@ THROUGH_TIME: Final = (
 )
 
 
-def _vanishes_in_time(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+def vanishes_in_time(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    """Return whether the gradient of a recurrent layer does not reach the first steps, bool [replica]."""
     return (evidence.time_decades > params.time_decades) & (evidence.time_reach < evidence.time_steps)
 
 
@@ -132,7 +133,7 @@ EXPLODING_IN_TIME = Cause(
 VANISHING_IN_TIME = Cause(
     "vanishing_in_time",
     "signals",
-    _vanishes_in_time,
+    vanishes_in_time,
     FOREST,
     _sentence_on_vanishing,
     _says_vanishing,
