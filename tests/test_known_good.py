@@ -105,7 +105,7 @@ def shortened(program: GoodProgram, epochs: int) -> GoodProgram:
     return replace(program, build=build)
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_two_programs_train_the_same_with_and_without_the_callback() -> None:
     programs = [PROGRAMS["digits_dense"], shortened(PROGRAMS["ninth_decile"], 4)]
     results = list(rows(programs, [0]))

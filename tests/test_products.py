@@ -113,7 +113,7 @@ print(hashlib.sha256(gradient.tobytes() + block.signals.tobytes()).hexdigest())
 """
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names instructions of x86-64")
 def test_products_are_the_same_to_the_bit_with_vectors_of_any_length(tmp_path: object) -> None:
     def digest(**features: str) -> str:

@@ -107,7 +107,7 @@ def publish_together(both: Barrier, clone: Path, uri: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("attempt", range(3))
+@pytest.mark.parametrize("attempt", [0, *(pytest.param(each, marks=pytest.mark.campaign) for each in (1, 2))])
 def test_two_clones_that_publish_the_same_at_once_end_with_one_of_everything(
     shared: str, tmp_path: Path, attempt: int
 ) -> None:

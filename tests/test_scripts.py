@@ -15,7 +15,7 @@ FOLDER = ROOT / "tests" / "scripts"
 BESIDE = {"my_model.py"}  # modules of other scripts
 SCRIPTS = sorted({path.name for path in FOLDER.glob("*.py")} - BESIDE)
 # The scripts that differ most; the others run by `pytest -m campaign`.
-IN_EVERY_RUN = {"functions.py", "dataset.py", "saves_model.py", "two_fits.py"}
+IN_EVERY_RUN = {"saves_model.py", "two_fits.py"}
 
 pytestmark = [
     pytest.mark.slow,

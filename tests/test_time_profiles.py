@@ -132,7 +132,9 @@ def test_gates_are_as_an_independent_computation_says() -> None:
     lstm, back, gru = layers.LSTM(5), layers.LSTM(5, go_backwards=True), layers.GRU(4)
     masked = layers.Masking()(start)
     ends = layers.Concatenate()([lstm(masked), back(masked), gru(start)])
-    found = Measured(keras.Model(start, layers.Dense(1)(ends)), inputs, noise(60, 1, seed=1))()
+    model = keras.Model(start, layers.Dense(1)(ends))
+    model.compile("sgd", "mse", run_eagerly=True)
+    found = Measured(model, inputs, noise(60, 1, seed=1))()
 
     def aligned(values: np.ndarray, read: np.ndarray) -> list[np.ndarray]:
         """Return by step the values of the rows that have it, each row aligned at its last step that is read."""
@@ -165,7 +167,7 @@ def test_padding_that_is_masked_changes_nothing_wherever_it_is() -> None:
     starts, mask = [keras.Input((6, 2)), keras.Input((11, 2)), keras.Input((11, 2))], layers.Masking()
     cell, end = layers.GRU(4), layers.Dense(1)
     model = keras.Model(starts, [end(cell(start if place == 0 else mask(start))) for place, start in enumerate(starts)])
-    model.compile("sgd", ["mse"] * 3)
+    model.compile("sgd", ["mse"] * 3, run_eagerly=True)
     inputs, targets = noise(20, 6, 2), noise(20, 1, seed=1)
     padded = [np.pad(inputs, ((0, 0), each, (0, 0))) for each in ((0, 0), (5, 0), (0, 5))]
     measured = Measured(model, padded, [targets] * 3)
