@@ -289,14 +289,14 @@ def damaged(content: bytes, random: Random) -> bytes:
 def test_a_byte_that_is_another_one_is_said_in_one_line_or_is_a_number(
     name: str, result: Trained, circles: Split, origin: Origin
 ) -> None:
-    """At 30 places: what is read can be evaluated, or is refused by its name."""
+    """At 15 places: what is read can be evaluated, or is refused by its name."""
     saved(result, variant(), origin)
     runs.save_recipe("v", recipe(variant(), origin).model_copy(update={"training": training(epochs=1)}))
     path = runs.folder("v") / name
     content, random = path.read_bytes(), Random(name)
     rule, params = rule_for(circles.task, SHIPPED.evaluation.learned), SHIPPED.diagnosis
     messages: list[str] = []
-    for _ in range(30):
+    for _ in range(15):
         path.write_bytes(damaged(content, random))
         try:
             found, history, predictions = runs.load_run("v", circles)
@@ -425,6 +425,7 @@ np.testing.assert_allclose(predicted, np.load(sys.argv[3]), rtol=1e-5, atol=1e-6
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("imports_beforehand")
 def test_a_model_with_all_that_variants_can_say_loads_where_this_project_is_not(
     circles: Split, tmp_path: Path, origin: Origin
 ) -> None:
@@ -439,7 +440,7 @@ def test_a_model_with_all_that_variants_can_say_loads_where_this_project_is_not(
     np.save(tmp_path / "expected.npy", made.predictions.test_prediction.values[1, :, 0])
     arguments = [str(tmp_path / name) for name in ("v.keras", "inputs.npy", "expected.npy")]
     alone = {**os.environ, "KERAS_BACKEND": "tensorflow", "PYTHONPATH": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-I", "-c", LOADED_ALONE, *arguments]
+    command = [sys.executable, "-c", LOADED_ALONE, *arguments]
     done = subprocess.run(command, cwd=tmp_path, env=alone, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

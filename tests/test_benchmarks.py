@@ -94,11 +94,12 @@ def test_the_recipe_of_the_tutorial_is_that_of_params() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("imports_beforehand")
 def test_all_but_jaxs_own_peer_can_be_imported_without_jax() -> None:
     """`make setup` does not install JAX."""
     names = "big_table, keras_fit, numba_floor, peers, ratios, recipe, run, table"
     command = f"import sys; sys.modules['jax'] = None; from benchmarks import {names}"
-    subprocess.run([sys.executable, "-W", "ignore", "-c", command], cwd=run.ROOT, check=True, stderr=subprocess.DEVNULL)
+    subprocess.run([sys.executable, "-c", command], cwd=run.ROOT, check=True, stderr=subprocess.DEVNULL)
 
 
 def fake_peer(way: str, recipe: str, epochs: int, replicas: int) -> float:

@@ -169,6 +169,7 @@ def test_streams_own_steps_and_a_later_fit_are_checked(checked: Checked) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("imports_beforehand")
 def test_nothing_of_a_script_runs_after_the_checked_fit(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(TYPICAL)
     command = [sys.executable, "-m", "pipeline.watch", "--check", "--json", "-", "script.py", "--epochs", "3"]

@@ -401,7 +401,7 @@ def test_experiments_share_the_one_store(workspace: Workspace) -> None:
         workspace.start_queue(jobs=2)
         complete = "SELECT 1 FROM tags WHERE key = 'pipeline.complete'"
         wait_until(lambda: len(workspace.rows(complete)) >= 3, seconds=240)
-        wait_until(lambda: not {"Queued", "Running"} & set(states()), every=1)
+        wait_until(lambda: not {"Queued", "Running"} & set(states()), every=4)
         assert states() == ["Success", "Success"]
     finally:
         workspace.end_queue()

@@ -25,6 +25,10 @@ SIGNAL = COLUMNS @ np.array([1.0, -0.7, 0.4, 0.0])
 NOISE = RANDOM.normal(size=400)
 
 
+# For trainings of few steps, because a graph takes longest, and no judgement depends on it.
+AT_ONCE = {"run_eagerly": True}
+
+
 def network(outputs: int = 1, activation: str | None = None, inputs: int = 4, hidden: int = 8) -> keras.Sequential:
     keras.utils.set_random_seed(0)
     last = layers.Dense(outputs, activation)
@@ -94,7 +98,7 @@ def test_other_losses_are_judged_by_their_skill(
     assert yardstick(diagnosis)["score"] == "skill"
     assert diagnosis.outcome == "learned", diagnosis.verdict.headline
     assert "Skill is 1 - loss" in str(diagnosis.verdict)
-    still.compile(keras.optimizers.SGD(0.0), loss)
+    still.compile(keras.optimizers.SGD(0.0), loss, **AT_ONCE)
     assert watched(still, COLUMNS, targets, epochs=1).outcome == "not_learned"
 
 
@@ -111,7 +115,7 @@ def test_other_losses_are_judged_by_their_skill(
 def test_a_compiled_metric_of_ranking_is_the_score(metrics: list[Any], score: str) -> None:
     model = network(1, "sigmoid")
     made = [each() if callable(each) else each for each in metrics]
-    model.compile("adam", "binary_crossentropy", metrics=made)
+    model.compile("adam", "binary_crossentropy", metrics=made, **AT_ONCE)
     diagnosis = watched(model, COLUMNS, LABELS, epochs=1)
     assert yardstick(diagnosis)["score"] == score
     assert score in reference(diagnosis).scores["linear"]
@@ -129,7 +133,9 @@ def test_rare_classes_that_are_ranked_well_are_learned() -> None:
 def test_top_k_accuracy_has_the_k_of_the_compiled_metric() -> None:
     labels = np.digitize(SIGNAL + NOISE, [-1.5, -0.7, 0.0, 0.7, 1.5])
     model = network(6, "softmax")
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=[keras.metrics.SparseTopKCategoricalAccuracy(k=2)])
+    model.compile(
+        "adam", "sparse_categorical_crossentropy", metrics=[keras.metrics.SparseTopKCategoricalAccuracy(k=2)], **AT_ONCE
+    )
     diagnosis = watched(model, COLUMNS, labels, epochs=2)
     assert yardstick(diagnosis) == {
         "score": "top_k_accuracy",
@@ -177,7 +183,7 @@ def test_an_autoencoder_is_judged_by_its_reconstruction(loss: str) -> None:
     assert (diagnosis.outcome, yardstick(diagnosis)["usual"]) == ("learned", LEAST_SKILL)
     assert "reference" not in diagnosis.history.attrs
     still = network(12, "sigmoid", inputs=12)
-    still.compile(keras.optimizers.SGD(0.0), loss)
+    still.compile(keras.optimizers.SGD(0.0), loss, **AT_ONCE)
     assert watched(still, PICTURES, PICTURES, epochs=1).outcome == "not_learned"
 
 
@@ -189,7 +195,7 @@ class OwnStep(keras.Model):
         keras.utils.set_random_seed(0)
         self.inner = [layers.Dense(8, "relu"), layers.Dense(outputs)]
         self.has_targets = has_targets
-        self.compile(keras.optimizers.Adam(rate))
+        self.compile(keras.optimizers.Adam(rate), run_eagerly=not rate)
 
     def call(self, inputs: Any) -> Any:
         return self.inner[1](self.inner[0](inputs))
@@ -227,7 +233,7 @@ def test_a_model_without_any_score_gets_the_reason() -> None:
             self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
             return {"loss": loss}
 
-    model = OfMeans(True, 3, 0.01)
+    model = OfMeans(True, 3, 0.0)
     diagnosis = Diagnosis()
     model.fit(COLUMNS, VALUES, epochs=1, verbose=0, callbacks=[diagnosis])
     assert diagnosis.outcome is None
@@ -249,7 +255,7 @@ def test_units_of_an_embedding_are_no_classes() -> None:
             self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
             return {"loss": loss}
 
-    model, diagnosis = Embedder(True, 6, 0.01), Diagnosis()
+    model, diagnosis = Embedder(True, 6, 0.0), Diagnosis()
     model.fit(COLUMNS, (COLUMNS[:, 0] > 0).astype("int32"), epochs=1, verbose=0, callbacks=[diagnosis])
     assert diagnosis.outcome is None
     assert "neither like its targets nor classes" in str(diagnosis.verdict)
@@ -270,7 +276,7 @@ def test_a_model_that_is_built_before_its_layers_is_watched() -> None:
 
 def test_a_model_whose_own_loss_is_nan_has_not_learned() -> None:
     model = network(2)
-    model.compile("sgd", lambda y, p: ops.mean(p[:, 0] * np.nan))
+    model.compile("sgd", lambda y, p: ops.mean(p[:, 0] * np.nan), **AT_ONCE)
     assert watched(model, COLUMNS, VALUES, epochs=2).outcome == "not_learned"
 
 
@@ -313,7 +319,7 @@ def test_masked_steps_are_left_out_of_the_scores() -> None:
     keras.utils.set_random_seed(0)
     layers_ = [layers.Embedding(7, 4, mask_zero=True), layers.SimpleRNN(4, return_sequences=True), layers.Dense(7)]
     model = keras.Sequential([keras.Input((8,), dtype="int32"), *layers_])
-    model.compile(keras.optimizers.SGD(0.0), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.compile(keras.optimizers.SGD(0.0), keras.losses.SparseCategoricalCrossentropy(from_logits=True), **AT_ONCE)
     diagnosis = watched(model, rows[:, :-1], rows[:, 1:], epochs=1)
     outputs = np.asarray(model(rows[60:, :-1])).argmax(axis=-1)
     is_counted = rows[60:, :-1] != 0
@@ -327,7 +333,7 @@ def test_the_reference_is_never_scored_on_rows_that_it_was_fitted_on(given: bool
     random = np.random.default_rng(2)
     x, y = random.normal(size=(600, 5)).astype("float32"), random.integers(0, 2, 600).astype("float32")
     model = network(1, "sigmoid", inputs=5)
-    model.compile("adam", "binary_crossentropy")
+    model.compile("adam", "binary_crossentropy", **AT_ONCE)
     diagnosis = Diagnosis(x, y) if given else Diagnosis()
     if given:
         batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(50)
@@ -348,7 +354,7 @@ def test_several_inputs_are_joined_if_all_are_columns() -> None:
     inputs = {"columns": keras.Input((4,), name="columns"), "group": keras.Input((1,), name="group", dtype="int32")}
     joined = layers.concatenate([inputs["columns"], layers.CategoryEncoding(5)(inputs["group"])])
     model = keras.Model(inputs, layers.Dense(1, "sigmoid")(joined))
-    model.compile("adam", "binary_crossentropy")
+    model.compile("adam", "binary_crossentropy", **AT_ONCE)
     diagnosis = watched(model, {"columns": COLUMNS, "group": group[:, None]}, labels, epochs=1)
     assert reference(diagnosis).inputs == "columns"
     assert reference(diagnosis).scores["trees"]["balanced_accuracy"] > 0.7
@@ -360,7 +366,7 @@ def test_pictures_and_ids_keep_the_usual_bar() -> None:
     model = keras.Sequential(
         [keras.Input((4, 4, 1)), layers.Conv2D(2, 2), layers.Flatten(), layers.Dense(1, "sigmoid")]
     )
-    model.compile("adam", "binary_crossentropy")
+    model.compile("adam", "binary_crossentropy", **AT_ONCE)
     diagnosis = watched(model, pictures, LABELS[:120], epochs=1)
     assert reference(diagnosis).inputs == "array"
     assert "(learned means above 0.75)" in diagnosis.verdict.headline
@@ -370,7 +376,7 @@ def test_a_copy_keeps_the_judgement() -> None:
     import pickle
 
     model = network(1, "exponential")
-    model.compile("adam", "poisson")
+    model.compile("adam", "poisson", **AT_ONCE)
     diagnosis = watched(model, COLUMNS, COUNTS, epochs=2)
     assert str(pickle.loads(pickle.dumps(diagnosis)).verdict) == str(diagnosis.verdict)
 

@@ -544,10 +544,9 @@ def crawling(workspace: Workspace) -> Workspace:
 
 @pytest.mark.slow
 def test_repro_shows_what_takes_long_and_then_only_what_is_complete(crawling: Workspace) -> None:
-    """Every stage begins with its imports here, as for a user."""
     workspace = crawling
     before = set(workspace.runs())
-    with workspace.running_alone(*REPRO) as command:
+    with workspace.running(*REPRO) as command:
         wait_until(lambda: held(workspace) > 0 or command.poll() is not None)
         first = held(workspace)
         wait_until(lambda: held(workspace) > first or command.poll() is not None)

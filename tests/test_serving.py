@@ -73,6 +73,7 @@ def test_the_registered_model_is_loaded(
     np.testing.assert_allclose(json.loads(done.stdout.splitlines()[-1]), predictions, atol=1e-5)
 
 
+@pytest.mark.usefixtures("imports_beforehand")
 def test_the_ui_says_where_to_look_and_ends_quietly(published: Workspace) -> None:
     """`make ui` without a display: addresses, a server that answers, and after Ctrl-C no word and no process."""
     port = free_port()

@@ -12,7 +12,7 @@ from pipeline.foundations.seeds import Shuffles
 from pipeline.models import initial_weights, network
 from pipeline.training.common.train_replicas import stacked, train
 
-EPOCHS = 8
+EPOCHS = 4
 STEPS = {"learning_rate": 0.01, "momentum": 0.9}
 UNIFORM = {"class_name": "RandomUniform", "config": {"minval": 0.0, "maxval": 1.0}}
 VARIANTS = {

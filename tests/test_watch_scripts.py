@@ -45,7 +45,7 @@ import numpy as np
 inputs = np.random.default_rng(0).normal(size=(64, 2)).astype("float32")
 labels = (inputs.sum(axis=1) > 0).astype("int32")
 model = keras.Sequential([keras.layers.Dense(4, "relu"), keras.layers.Dense(1, "sigmoid")], name="small")
-model.compile(keras.optimizers.Adam(0.1), "binary_crossentropy")
+model.compile(keras.optimizers.Adam(0.1), "binary_crossentropy", run_eagerly=True)
 model.fit(inputs, labels, epochs=3, verbose=0)
 model.fit(inputs, labels, epochs=3, verbose=0)
 print("arguments", sys.argv[1:])
@@ -67,7 +67,7 @@ def test_autolog_watches_every_fit_and_leaves_nothing(capsys: pytest.CaptureFixt
     fit = keras.Model.fit
     pipeline.autolog()
     pipeline.autolog(learned=0.99)
-    model, inputs, labels = dense()
+    model, inputs, labels = dense(run_eagerly=True)
     model.fit(inputs, labels, epochs=2, verbose=0)
     assert "balanced accuracy" not in capsys.readouterr().out
     model.fit(inputs, labels, epochs=1, verbose=0)
@@ -457,7 +457,7 @@ def test_a_server_that_does_not_answer_costs_one_warning(
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     mlflow.set_tracking_uri("http://127.0.0.1:9")
-    model, inputs, labels = dense()
+    model, inputs, labels = dense(run_eagerly=True)
     diagnosis = Diagnosis(inputs, labels)
     model.fit(inputs, labels, epochs=2, verbose=0, callbacks=[diagnosis])
     assert diagnosis.outcome is not None
@@ -477,7 +477,7 @@ def test_a_server_that_is_healthy_and_answers_nothing_stops_no_training(
     monkeypatch.setattr(mlflow_run, "PATIENCE", 2)
     with answering("hangs") as (port, asked):
         mlflow.set_tracking_uri(f"http://user:s3cret@127.0.0.1:{port}")
-        model, inputs, labels = dense()
+        model, inputs, labels = dense(run_eagerly=True)
         diagnosis = Diagnosis(inputs, labels)
         model.fit(inputs, labels, epochs=2, verbose=0, callbacks=[diagnosis])
         assert mlflow.get_tracking_uri() == f"http://127.0.0.1:{port}"
@@ -502,7 +502,7 @@ def test_tensorboards_events_are_written_while_it_trains(tmp_path: Path) -> None
             events.Reload()
             seen.append(len(events.Tensors("loss/train")))
 
-    model, inputs, labels = dense()
+    model, inputs, labels = dense(run_eagerly=True)
     diagnosis = Diagnosis(inputs, labels, tensorboard=tmp_path, max_overhead=1000)
     model.fit(inputs, labels, epochs=3, verbose=0, callbacks=[diagnosis, Looks()])
     assert seen == [2, 3, 4]
@@ -521,7 +521,7 @@ def test_mlflows_own_autolog_and_it_share_a_run(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     mlflow.tensorflow.autolog(log_models=False)
     try:
-        model, inputs, labels = dense()
+        model, inputs, labels = dense(run_eagerly=True)
         diagnosis = Diagnosis(inputs, labels, max_overhead=1000)
         model.fit(inputs, labels, epochs=3, verbose=0, callbacks=[diagnosis])
     finally:
