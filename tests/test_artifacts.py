@@ -289,14 +289,14 @@ def damaged(content: bytes, random: Random) -> bytes:
 def test_a_byte_that_is_another_one_is_said_in_one_line_or_is_a_number(
     name: str, result: Trained, circles: Split, origin: Origin
 ) -> None:
-    """At 15 places: what is read can be evaluated, or is refused by its name."""
+    """At 30 places: what is read can be evaluated, or is refused by its name."""
     saved(result, variant(), origin)
     runs.save_recipe("v", recipe(variant(), origin).model_copy(update={"training": training(epochs=1)}))
     path = runs.folder("v") / name
     content, random = path.read_bytes(), Random(name)
     rule, params = rule_for(circles.task, SHIPPED.evaluation.learned), SHIPPED.diagnosis
     messages: list[str] = []
-    for _ in range(15):
+    for _ in range(30):
         path.write_bytes(damaged(content, random))
         try:
             found, history, predictions = runs.load_run("v", circles)

@@ -715,7 +715,7 @@ def test_no_record_makes_a_verdict_or_a_page_fail(kind: str) -> None:
         assert diagnosis.evidence.keys() == set(evidence.COLUMNS)
         assert (diagnosis.outcome is None) or kind != "unknown"
         assert document(diagnosis, history).sections
-        if not place % (20 if kind == "binary" else len(records)):  # to draw takes longest
+        if not place % 20:  # to draw takes longest
             for draw, _ in figures_of(history).values():
                 draw(history)
 
