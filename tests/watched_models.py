@@ -85,7 +85,7 @@ def residual() -> Built:
         signal = layers.Activation("relu")(layers.BatchNormalization()(signal))
         signal = layers.Add()([around, signal])
     model = keras.Model(start, layers.Dense(1, "sigmoid")(signal))
-    return compiled(model, optimizer=keras.optimizers.Adam(0.01)), *points()
+    return compiled(model), *points()
 
 
 def nested() -> Built:
@@ -248,7 +248,7 @@ def streamed() -> tuple[Any, None]:
 SAMPLE_WEIGHTS = np.linspace(0, 1, 96).astype("float32")
 # What does not touch goes into one training; a name says all that is in it.
 KINDS: dict[str, Kind] = {
-    "sequential": Kind(dense),
+    "sequential": Kind(lambda: dense(optimizer=keras.optimizers.Adam(0.01))),
     "unbuilt, from logits, Python's data set": Kind(
         lambda: (unbuilt("linear", LOGITS)[0], Batches(), None), {"validation_data": points()}, validated=False
     ),

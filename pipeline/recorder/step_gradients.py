@@ -107,7 +107,7 @@ class StepGradients:
                 sums = self._sums = self._make_sums()
         self._before_step()
         by_row = {
-            self._rows[id(variable)]: gradient
+            self._rows[id(variable)]: _own_product(gradient)
             for gradient, variable in zip(gradients, variables, strict=True)
             if gradient is not None and id(variable) in self._rows
         }
@@ -149,6 +149,19 @@ class StepGradients:
         gradient = tf.cast(gradient, tf.float32)
         zeros = tf.reduce_sum(tf.cast(tf.equal(gradient, 0.0), tf.float32)) + missing_zeros
         return [tf.reduce_sum(tf.abs(gradient)), 2 * tf.nn.l2_loss(gradient), zeros]
+
+
+def _own_product(gradient: Gradient) -> Gradient:
+    """Return the gradient; if the graph computes it as a product, another product of the same factors.
+
+    TensorFlow reorders a product whose result is used in one place: it multiplies the smaller factors first, as a rate by
+    a gradient of batch normalisation. A second use of that product would undo this, and change the last bit of a weight.
+    """
+    if not isinstance(gradient, tf.Tensor) or not tf.is_symbolic_tensor(gradient) or gradient.op.type != "Mul":
+        return gradient
+    # In float64, or TensorFlow would find both products equal, and compute one.
+    factors = [tf.cast(_own_product(each), tf.float64) for each in gradient.op.inputs]
+    return tf.cast(factors[0] * factors[1], gradient.dtype)
 
 
 def _has_all_pairs(graph: tf.Graph) -> bool:
