@@ -22,7 +22,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from pipeline.data import tables
 from pipeline.evaluation import prune
 from pipeline.foundations import formats
-from pipeline.foundations.errors import UserError
+from pipeline.foundations.errors import UserError, reported_in_one_line
 from pipeline.foundations.files import temporary_folder
 from pipeline.history import training_progress
 from pipeline.models import keras_objects
@@ -281,6 +281,15 @@ def test_a_page_forbids_scripts_and_everything_from_elsewhere() -> None:
     assert "script-src" not in page
     assert "<script" not in page
     assert "<img src=http" not in page
+
+
+def test_an_error_commands_no_terminal() -> None:
+    """A server's answer or a file may be in it."""
+    with pytest.raises(SystemExit) as ended, reported_in_one_line():
+        raise UserError("answered\n\x1b]0;title\x07\0 é")
+    assert (
+        ended.value.code == "error: answered \N{REPLACEMENT CHARACTER}]0;title" + "\N{REPLACEMENT CHARACTER}" * 2 + " é"
+    )
 
 
 # Files of one user

@@ -78,6 +78,11 @@ def import_failures_in_one_line() -> None:
     sys.excepthook = report
 
 
+def one_line(text: str) -> str:
+    """Return the text as one line without control characters: a server's answer or a file could command a terminal."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in " ".join(text.split()))
+
+
 @contextmanager
 def reported_in_one_line() -> Iterator[None]:
     """Report a failure that is not a bug of this program in one line on stderr, and end the process.
@@ -88,13 +93,13 @@ def reported_in_one_line() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        sys.exit(f"error: {' '.join(str(error).split())}")
+        sys.exit(f"error: {one_line(str(error))}")
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        reason = " ".join(str(error.strerror or error).split())  # a failed upload reports the server's whole answer
+        reason = one_line(str(error.strerror or error))  # a failed upload reports the server's whole answer
         sys.exit(masked(f"error: {where}{reason}"))
     except MemoryError as error:
-        detail = f" ({' '.join(str(error).split())[:100]})" if str(error) else ""
+        detail = f" ({one_line(str(error))[:100]})" if str(error) else ""
         sys.exit(
             f"error: out of memory{detail}: lower samples, units, hidden_layers, replicas, chunk, epochs or "
             "surface_resolution in params.yaml"

@@ -154,8 +154,9 @@ class StepGradients:
 def _own_product(gradient: Gradient) -> Gradient:
     """Return the gradient; if the graph computes it as a product, another product of the same factors.
 
-    TensorFlow reorders a product whose result is used in one place: it multiplies the smaller factors first, as a rate by
-    a gradient of batch normalisation. A second use of that product would undo this, and change the last bit of a weight.
+    TensorFlow reorders a product that is used once: it multiplies the smaller factors first, as the learning rate and a
+    factor of batch normalisation's gradient. A second use of the product would undo this, and change the last bit of a
+    weight.
     """
     if not isinstance(gradient, tf.Tensor) or not tf.is_symbolic_tensor(gradient) or gradient.op.type != "Mul":
         return gradient

@@ -112,10 +112,10 @@ def _part(stem: Path, rows: int, description: SplitFile) -> Samples:
     with reading(path, "a table of numbers"):
         targets = table.to_numpy(np.float64)
         inputs = np.asarray(features)
-        if inputs.dtype.kind not in "biuf" or len(inputs) != len(targets):
-            raise ValueError(f"{len(inputs)} rows of inputs of the type {inputs.dtype}, {len(targets)} targets")
         if inputs.ndim == 2:  # a CSV does not store whether its numbers were float32
             inputs = inputs.astype(precision(sum(description.rows.values()), inputs.shape[1]), copy=False)
+        if inputs.dtype.kind not in "biuf" or len(inputs) != len(targets):
+            raise ValueError(f"{len(inputs)} rows of inputs of the type {inputs.dtype}, {len(targets)} targets")
     if len(targets) != rows:
         raise UserError(f"{path}: {len(targets)} rows: must have {rows}, as {DESCRIPTION} says; {RENEW}")
     if inputs.shape[1:] != description.shape:
