@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import time
 
@@ -452,6 +453,24 @@ assert not {"mlflow", "pandas", "tensorflow"} & set(sys.modules)
 def test_a_short_training_imports_no_mlflow(repository: Path) -> None:
     environment = {**os.environ, **PATHS}
     subprocess.run([sys.executable, "-c", SHORT], cwd=repository, env=environment, check=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_that_a_library_catches_ends_the_follower(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    looks: list[Follower] = []
+
+    def look(follower: Follower) -> None:
+        looks.append(follower)
+        assert len(looks) < 9
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(Follower, "look", look)
+    monkeypatch.setattr(live, "INTERVAL", 0)
+    live.main(with_parent=False)
+    assert len(looks) == 1
 
 
 def test_of_two_followers_one_works(repository: Path) -> None:

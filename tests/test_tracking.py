@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -851,6 +852,20 @@ def test_an_experiment_of_dvc_leaves_what_stands_above_the_runs_alone(
     monkeypatch.setenv("DVC_EXP_NAME", "tall-oak")
     published(content(trained=b"2", best=0.99))
     assert (versions(client), experiment_tags(client)) == ({"1": "v"}, before)
+
+
+def test_an_error_of_the_database_is_one_line(
+    empty_store: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(empty_store, tmp_path)
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    client = store.connect(uri)
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        database.execute("DROP TABLE experiment_tags")
+        database.commit()
+    with pytest.raises(UserError, match="no such table: experiment_tags"), store.readable_errors(uri):
+        client.set_experiment_tag("0", "key", "value")
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_what_packaging_leaves_where_it_is_killed_lies_in_the_folder_that_goes(

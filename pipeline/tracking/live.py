@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
@@ -97,10 +98,15 @@ def main(with_parent: bool) -> None:
         with_parent: whether to end with the parent process. The parent holds the standard input of this process open,
             so the input ends when the parent ends.
     """
-    # Remove the live runs also when the terminal closes or another command ends this process.
-    for name in {"SIGTERM", "SIGHUP"} & set(signal.Signals.__members__):
-        signal.signal(signal.Signals[name], signal.default_int_handler)
     end = threading.Event()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        end.set()  # because a library may catch the exception, such as Python itself in a destructor
+        raise KeyboardInterrupt
+
+    # Remove the live runs also when the terminal closes or another command ends this process.
+    for name in {"SIGINT", "SIGTERM", "SIGHUP"} & set(signal.Signals.__members__):
+        signal.signal(signal.Signals[name], interrupt)
     if with_parent:
         threading.Thread(target=_wait_for_the_end_of_input, args=[end], daemon=True).start()
     (root() / training_progress.FOLDER).mkdir(exist_ok=True)

@@ -362,6 +362,7 @@ def main() -> None:
     if IN_NAMESPACE not in os.environ:
         os.environ[IN_NAMESPACE] = "1"
         os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv])
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets background processes ignore Ctrl-C
     log = TrialLog(asked.log, asked.seed)
     with tempfile.TemporaryDirectory(prefix="machine-") as folder, tempfile.TemporaryDirectory() as commands:
         preloaded = Preloaded(Path(commands))

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -122,4 +123,6 @@ def complaint(code: int | None, errors: str) -> str | None:
 
 def anonymous(text: str, folder: Path) -> str:
     """Return the text without paths of this machine."""
-    return text.replace(str(folder), "FOLDER").replace(str(CAMPAIGNS.parent.parent), "REPOSITORY")
+    for place, name in ((folder, "FOLDER"), (sys.prefix, "ENVIRONMENT"), (CAMPAIGNS.parent.parent, "REPOSITORY")):
+        text = text.replace(str(place), name)
+    return text
