@@ -391,7 +391,9 @@ def test_a_run_that_a_killed_process_left_is_marked_by_the_next(
         client.create_run("0", run_name=name, tags={PROCESS: process.model_dump_json()})
     client.create_run("0", run_name="somebody's")
     guard = Guard()
-    mlflow_run.LiveRun("next", 1, guard)
+    live = mlflow_run.LiveRun("next", 1, guard)
+    live._queue.put(None)
+    live._thread.join()
     mlflow.end_run()
     running = {run.info.run_name for run in client.search_runs(["0"]) if run.info.status == "RUNNING"}
     killed = {run.info.run_name for run in client.search_runs(["0"]) if run.info.status == "KILLED"}
