@@ -351,7 +351,7 @@ def test_two_publishers_at_once_make_one_store(workspace: Workspace) -> None:
 
 
 def test_experiments_share_the_one_store(workspace: Workspace) -> None:
-    """DVC runs experiments in a temporary folder, in the workspace, and two from its queue at once."""
+    """DVC runs experiments in a temporary folder and in the workspace."""
     of_rate, of_depth = "+variants.relu_2.optimizer.config.learning_rate=0.001", "variants.relu_2.hidden_layers=3"
     before = workspace.runs()
     params = (workspace.folder / "params.yaml").read_bytes()
@@ -388,7 +388,11 @@ def test_experiments_share_the_one_store(workspace: Workspace) -> None:
         assert not any("compare-runs" in line for line in lines)
     workspace.run("git", "checkout", "--quiet", ".")
 
-    # Both again at once, before the store exists. DVC restores the trainings, so both publish at the same time.
+
+@pytest.mark.campaign
+def test_two_experiments_of_the_queue_publish_at_once_into_a_store_that_does_not_exist(workspace: Workspace) -> None:
+    """Publishers that are no experiments of DVC do so in tests/test_publishers.py."""
+    of_rate, of_depth = "+variants.relu_2.optimizer.config.learning_rate=0.001", "variants.relu_2.hidden_layers=3"
     workspace.delete_store()
     for setting in (of_rate, of_depth):
         workspace.run("dvc", "exp", "run", "--queue", "--set-param", setting)
