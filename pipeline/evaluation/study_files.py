@@ -24,8 +24,10 @@ from pipeline.params.file import Plain
 STUDIES = Path("studies")
 TRIED = STUDIES / "tried.json"
 # The columns of numbers that the table of a study's cells must have, beside its score and its outcomes.
-NUMBERS = ("replicas", "learned", "learned_rate", "learned_low", "learned_high")
-NUMBERS += ("difference", "difference_low", "difference_high", "extra_epochs", "epochs_to_learn_median")
+NUMBERS = (
+    *("replicas", "learned", "learned_rate", "learned_low", "learned_high"),
+    *("difference", "difference_low", "difference_high", "extra_epochs", "epochs_to_learn_median"),
+)
 _TRIED = TypeAdapter(dict[str, TriedStudy])
 _RECIPES = TypeAdapter(dict[str, dict[str, dict[str, JsonValue]]])
 
@@ -75,7 +77,7 @@ def load_cells(study: str) -> pd.DataFrame:
     return cells
 
 
-def load_recipes(study: str, cells: Collection[str]) -> dict[str, dict[str, dict[str, Plain]]]:
+def load_recipes(study: str, cells: Collection[str]) -> dict[str, dict[str, dict[str, JsonValue]]]:
     """Read the parameters of each cell, by cell name: `variant` and `training`.
 
     Args:
