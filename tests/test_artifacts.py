@@ -34,6 +34,7 @@ from pipeline.foundations import formats as tables
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import pack_dataset
 from pipeline.foundations.tensorflow import keras
+from pipeline.history import agreement
 from pipeline.history import files as runs
 from pipeline.history.recipe import Recipe
 from pipeline.history.record import LAYER_TABLE, REQUIRED
@@ -480,3 +481,10 @@ def test_a_model_of_another_task_gives_what_was_recorded(
     best = best_replica(made.history, split.task.usual_threshold[0])
     predicted = keras.models.load_model("v.keras").predict(raw(split.test.inputs, of_split), verbose=0)
     np.testing.assert_allclose(predicted, made.predictions.test_prediction[best], rtol=1e-4, atol=1e-5)
+
+
+def test_predictions_whose_surface_lacks_an_axis_are_damaged(result: Trained, circles: Split) -> None:
+    assert {"x1", "x2"} <= result.predictions.coords.keys()
+    agreement.expect_predictions(result.predictions, result.history, circles)
+    with pytest.raises(ValueError, match="the surface lacks x2"):
+        agreement.expect_predictions(result.predictions.drop_vars("x2"), result.history, circles)
