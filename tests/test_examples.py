@@ -32,7 +32,7 @@ def shrink(path: Path, example: str) -> list[str]:
     if example == "memory":
         params["data"]["config"].update(steps=20, samples=80)
         params["split"]["train"] = 40
-        params["studies"]["length"]["grid"] = GRID
+        params["studies"] = {"length": params["studies"]["length"] | {"grid": GRID}}
     with path.open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
     return names
