@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from pipeline.foundations.errors import UserError, first_line
 
-PROGRAM: Final = "why-deep-networks-"  # begins the name of each folder among other programs' temporary files
+PROGRAM: Final = "why-deep-networks-"  # before the prefix of a folder in the system's folder for temporary files
 
 
 def root() -> Path:
@@ -26,17 +26,17 @@ def root() -> Path:
 def temporary_folder(prefix: str, place: Path | None = None) -> Iterator[Path]:
     """Yield a new folder and remove it at the end, also after an error, Ctrl-C or SIGTERM.
 
-    Nothing can be removed after SIGKILL. So the folder is locked while its process lives, and the next call removes
-    folders of the same prefix that nobody locks.
+    After SIGKILL the folder stays. So a process locks its folder, and the next call removes all folders of this prefix
+    without a lock.
 
     Args:
         place: the parent folder; the system's folder for temporary files by default.
     """
-    parent = Path(tempfile.gettempdir()) if place is None else place
-    whole_prefix = PROGRAM + prefix if place is None else prefix  # other programs share the system's folder
+    if place is None:  # which other programs share
+        place, prefix = Path(tempfile.gettempdir()), PROGRAM + prefix
     with unwinding_on_sigterm():
-        _remove_leftovers(parent, whole_prefix)
-        folder, lock = _new_folder(parent, whole_prefix)
+        _remove_leftovers(place, prefix)
+        folder, lock = _new_folder(place, prefix)
         try:
             yield folder
         finally:

@@ -124,6 +124,6 @@ def expect_predictions(predictions: xr.Dataset, history: xr.Dataset, split: Spli
             raise ValueError(f"{part}_prediction has the shape {values.shape}, not {shape}")
         if values.dtype.kind != "f":
             raise ValueError(f"{part}_prediction has the type {values.dtype}")
-    axes = {"x1", "x2"} - predictions.coords.keys() if "surface" in predictions else set()
-    if axes:
-        raise ValueError(f"the surface lacks {min(axes)}")
+    for axis in ("x1", "x2") if "surface" in predictions else ():
+        if axis not in predictions.coords or predictions.sizes[axis] < 2:
+            raise ValueError(f"the surface has no two values of {axis}")

@@ -84,24 +84,29 @@ def repro(*targets: str) -> list[str]:
 
 
 def _end(dvc: subprocess.Popen[str]) -> None:
-    """Wait until DVC and its stage have ended after an interruption.
+    """Wait until DVC and its stage have ended after an interruption; where they go on, interrupt them, then kill them.
 
     Ctrl-C in a terminal reaches them, too. A signal from another program may have reached only this process.
     """
-    with suppress(psutil.NoSuchProcess):
-        for number, seconds in (
-            (None, REACHED_WITHIN),
-            (signal.SIGINT, INTERRUPTED_WITHIN),
-            (signal.SIGKILL, REACHED_WITHIN),
-        ):
-            stage = psutil.Process(dvc.pid).children(recursive=True)
-            for process in [] if number is None else [psutil.Process(dvc.pid), *stage]:
+    for number, seconds in ((None, REACHED_WITHIN), (signal.SIGINT, INTERRUPTED_WITHIN), (signal.SIGKILL, None)):
+        stage = _below(dvc.pid)
+        if number is not None:
+            dvc.send_signal(number)
+            for process in stage:
                 with suppress(psutil.NoSuchProcess):
                     process.send_signal(number)
-            psutil.wait_procs(stage, seconds)
-            with suppress(subprocess.TimeoutExpired):
-                dvc.wait(seconds)
-                return
+        psutil.wait_procs(stage, seconds)
+        with suppress(subprocess.TimeoutExpired):
+            dvc.wait(seconds)
+            return
+
+
+def _below(number: int) -> list[psutil.Process]:
+    """Return the processes that a process has started, and those that they have started."""
+    try:
+        return psutil.Process(number).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _interruption(stages: list[str]) -> str:

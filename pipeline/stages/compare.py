@@ -32,6 +32,8 @@ def main() -> None:
     chosen = params.comparison if is_tutorial(origin) else params.comparison.without_claims()
     tables = comparison.compare(evaluations, params.recipes, chosen)
     rule = rule_for(split.task, params.evaluation.learned, load_reference())
+    # All is read before anything is written, so that a damaged file changes no output.
+    profile, tried, versions, fingerprint = load_profile(), load_tried(), runs.versions(evaluations), data.fingerprint()
     compared = Compared(
         tables,
         chosen,
@@ -52,13 +54,13 @@ def main() -> None:
             tables,
             params,
             chosen,
-            load_profile(),
+            profile,
             rule,
             evaluations,
-            data.fingerprint(),
-            runs.versions(evaluations),
+            fingerprint,
+            versions,
             pictures,
-            load_tried(),
+            tried,
             comparisons.address(STUDIES),
         )
     )

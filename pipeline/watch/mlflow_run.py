@@ -78,7 +78,12 @@ class _Results:
 
     tags: dict[str, str]
     points: list[Point]
-    folder: Path
+    folder: TemporaryDirectory[str]
+
+    @property
+    def path(self) -> Path:
+        """Return the place of the folder."""
+        return Path(self.folder.name)
 
 
 class LiveRun:
@@ -118,8 +123,7 @@ class LiveRun:
         self._layer_epochs = {0, *log_spaced(all_epochs, layer_epochs - 1).tolist()}
         self._shown_epochs: set[int] = set()
         self._queue: queue.SimpleQueue[list[Point] | None] = queue.SimpleQueue()
-        self._results: _Results | None = None  # set before the queue ends
-        self._folder = TemporaryDirectory(prefix="mlflow-", ignore_cleanup_errors=True)
+        self._results: _Results | None = None  # set when the training has ended, before the queue ends
         self._thread = threading.Thread(target=self._send_all, name="pipeline.watch", daemon=True)
         self._thread.start()
 
@@ -138,10 +142,11 @@ class LiveRun:
         The thread sends them. If that takes longer than END_WITHIN, the training goes on without them.
         """
         if fit.is_recorded and SEND not in self._guard.failed:
+            folder = TemporaryDirectory(prefix="mlflow-", ignore_cleanup_errors=True)
             with self._guard(SEND):
-                self._results = _results(fit, Path(self._folder.name))
+                self._results = _results(fit, folder)
             with self._guard(LOG_MODEL):
-                _save_model(fit, Path(self._folder.name))
+                _save_model(fit, Path(folder.name))
         self._queue.put(None)
         with _short_timeouts(PATIENCE):
             self._thread.join(END_WITHIN)
@@ -175,14 +180,16 @@ class LiveRun:
         if self._is_own:
             with self._guard.optional("mark the runs of killed processes"):
                 self._end_dead_runs()
-        with self._folder:  # removed when all is sent, or with the script's end
-            self._send_queue()
-            if self._results is not None and SEND not in self._guard.failed:
-                with self._guard(SEND):
-                    self._send_results(self._results)
-                if SEND not in self._guard.failed and (self._results.folder / MODEL).is_dir():
-                    with self._guard(LOG_MODEL):
-                        self._send_model(self._results.folder / MODEL)
+        self._send_queue()
+        results = self._results
+        if results is None or SEND in self._guard.failed:
+            return
+        with results.folder:  # removed when all is sent, or with the script's end
+            with self._guard(SEND):
+                self._send_results(results)
+            if SEND not in self._guard.failed and (results.path / MODEL).is_dir():
+                with self._guard(LOG_MODEL):
+                    self._send_model(results.path / MODEL)
 
     def _send_queue(self) -> None:
         while (points := self._queue.get()) is not None:
@@ -207,7 +214,7 @@ class LiveRun:
         tags = [self._mlflow.entities.RunTag(key, value) for key, value in results.tags.items()]
         self._client.log_batch(self._run_id, tags=tags)
         self._send(results.points)
-        for path in sorted((results.folder / DIAGNOSIS).iterdir()):
+        for path in sorted((results.path / DIAGNOSIS).iterdir()):
             self._client.log_artifact(self._run_id, str(path), DIAGNOSIS)
 
     def _send_model(self, folder: Path) -> None:
@@ -219,16 +226,16 @@ class LiveRun:
         self._client.log_outputs(self._run_id, [self._mlflow.entities.LoggedModelOutput(model.model_id, step=0)])
 
 
-def _results(fit: WatchedFit, folder: Path) -> _Results:
+def _results(fit: WatchedFit, folder: TemporaryDirectory[str]) -> _Results:
     """Return the results, and write the page and the figures into the folder."""
     from pipeline.watch.figures import png  # here, because matplotlib is slow to import
     from pipeline.watch.page import figures_of, page
 
-    history = fit.history
-    (folder / DIAGNOSIS).mkdir()
-    (folder / DIAGNOSIS / "why.html").write_text(page(fit), encoding="utf-8")
+    history, place = fit.history, Path(folder.name, DIAGNOSIS)
+    place.mkdir()
+    (place / "why.html").write_text(page(fit), encoding="utf-8")
     for name, (draw, _) in figures_of(history).items():
-        (folder / DIAGNOSIS / f"{name}.png").write_bytes(png(draw(history)))
+        (place / f"{name}.png").write_bytes(png(draw(history)))
     return _Results(_tags(fit.verdict), [*_profiles(history), *_reference(history)], folder)
 
 

@@ -140,6 +140,14 @@ def change_rows(luck: Luck, path: Path, canaries: Path) -> str:
     return f"{path.name}: {'; '.join(done)}"
 
 
+WAYS = (
+    *("cell", "cell", "cell", "name", "name", "column", "column", "share of a column", "ragged", "short"),
+    *("line twice", "line out", "no column", "column twice", "swapped columns", "separator", "no header"),
+    *("header twice", "encoding", "mark", "returns", "quotes", "blank lines", "few rows", "many columns", "text"),
+    *("constant", "shuffled header", "many rows", "comment", "quote", "trailing commas", "index"),
+)
+
+
 def _change_rows(luck: Luck, path: Path) -> str:
     content = path.read_bytes()
     text = content.decode("utf-8", errors="surrogateescape")
@@ -147,25 +155,16 @@ def _change_rows(luck: Luck, path: Path) -> str:
     row = luck.randrange(len(rows))
     column = luck.randrange(len(rows[0]))
     value = luck.choice(CELLS)
+    how = luck.choice(WAYS)
+    rows = _other_rows(how, rows, row, column, value, luck)
+    encoded = "\n".join(",".join(each) for each in rows).encode("utf-8", errors="surrogateescape")
+    path.write_bytes(_other_bytes(how, encoded, text, luck))
+    return how
+
+
+def _other_rows(how: str, rows: list[list[str]], row: int, column: int, value: str, luck: Luck) -> list[list[str]]:
+    """Return the cells after a change; the same ones for a way that changes bytes."""
     in_column = [each for each in rows[1:] if column < len(each)]
-    how = luck.choice(
-        (
-            *("cell", "cell", "cell", "name", "name", "column", "column", "share of a column", "ragged", "short"),
-            *("line twice", "line out", "no column", "column twice", "swapped columns", "separator", "no header"),
-            *(
-                "header twice",
-                "encoding",
-                "mark",
-                "returns",
-                "quotes",
-                "blank lines",
-                "few rows",
-                "many columns",
-                "text",
-            ),
-            *("constant", "shuffled header", "many rows", "comment", "quote", "trailing commas", "index"),
-        )
-    )
     match how:
         case "cell":
             rows[row][min(column, len(rows[row]) - 1)] = value
@@ -210,8 +209,11 @@ def _change_rows(luck: Luck, path: Path) -> str:
             rows = [[*each, ""] for each in rows]
         case "index":
             rows = [[str(number - 1) if number else "", *each] for number, each in enumerate(rows)]
-    changed = "\n".join(",".join(each) for each in rows)
-    encoded = changed.encode("utf-8", errors="surrogateescape")
+    return rows
+
+
+def _other_bytes(how: str, encoded: bytes, text: str, luck: Luck) -> bytes:
+    """Return the bytes after a change; the same ones for a way that changes cells."""
     match how:
         case "separator":
             encoded = encoded.replace(b",", luck.choice((b";", b"\t", b"|", b" ", b",,")))
@@ -235,8 +237,7 @@ def _change_rows(luck: Luck, path: Path) -> str:
         case "text":
             place = luck.randrange(len(encoded) or 1)
             encoded = encoded[:place] + luck.choice((b"\0", b"\xff", b"\n", b",", b"\x1a", b"\r")) + encoded[place:]
-    path.write_bytes(encoded)
-    return how
+    return encoded
 
 
 # Arrays

@@ -69,19 +69,10 @@ def csv(luck: Luck, folder: Path, canaries: Path) -> tuple[str, list[Command]]:
     return change_rows(luck, path, canaries), TO_SPLIT
 
 
-def parquet(luck: Luck, folder: Path, canaries: Path) -> tuple[str, list[Command]]:
-    """Change types of columns, the schema or the bytes of a Parquet file."""
-    path = folder / "tables" / "t.parquet"
-    rows = table()
-    own_data(folder, "tables/t.parquet", luck)
-    if luck.random() < 0.3:
-        rows.to_parquet(path)
-        return damage(luck, path, canaries), TO_SPLIT
-    name = luck.choice(list(rows))
-    values = rows[name]
-    texts = values.astype(str)
+def _columns(texts: "pd.Series[str]", luck: Luck, canaries: Path) -> dict[str, Callable[[], Any]]:
+    """Return what can make another column, by the type of its values."""
     moments = [datetime(2024, 1, 1) + timedelta(hours=number) for number in range(ROWS)]
-    ways: dict[str, Callable[[], Any]] = {
+    return {
         "bytes": lambda: pa.array([text.encode() for text in texts], pa.binary()),
         "lists": lambda: pa.array([[number] for number in range(ROWS)]),
         "maps": lambda: pa.array([{"a": number} for number in range(ROWS)]),
@@ -109,6 +100,18 @@ def parquet(luck: Luck, folder: Path, canaries: Path) -> tuple[str, list[Command
             [None if number % 5 == 0 else number % 2 == 0 for number in range(ROWS)]
         ),
     }
+
+
+def parquet(luck: Luck, folder: Path, canaries: Path) -> tuple[str, list[Command]]:
+    """Change types of columns, the schema or the bytes of a Parquet file."""
+    path = folder / "tables" / "t.parquet"
+    rows = table()
+    own_data(folder, "tables/t.parquet", luck)
+    if luck.random() < 0.3:
+        rows.to_parquet(path)
+        return damage(luck, path, canaries), TO_SPLIT
+    name = luck.choice(list(rows))
+    ways = _columns(rows[name].astype(str), luck, canaries)
     how = luck.choice((*ways, "name", "same name", "metadata", "extension", "no rows", "no columns", "no row groups"))
     made = pa.Table.from_pandas(rows)
     place = made.schema.names.index(name)

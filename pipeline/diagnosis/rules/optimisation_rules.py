@@ -78,11 +78,12 @@ LEARNING_RATE_TOO_LARGE = Cause(
 def _are_steps_too_small(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     fell, fell_before = evidence.loss_fall > params.plateau_fall, evidence.fall_before > params.plateau_fall
     is_slow = fell & fell_before & (evidence.loss_fall <= params.slow_fall)
-    is_steady = (evidence.loss_fall >= params.steady_fall * evidence.fall_before) & ~vanishes_in_time(evidence, params)
+    is_steady = evidence.loss_fall >= params.steady_fall * evidence.fall_before
+    is_plateau = is_slow & is_steady & ~vanishes_in_time(evidence, params)
     has_gradient = (evidence.first_gradient > params.vanishing_scale) & ~(evidence.step_ratio < params.lost_scale)
     is_still = (evidence.first_change > 0) & (evidence.first_change < params.tiny_change) & has_gradient
     is_still &= ~(evidence.loss_fall > params.slow_fall)
-    return (is_slow & is_steady | is_still) & (evidence.train_fit < params.fitted)
+    return (is_plateau | is_still) & (evidence.train_fit < params.fitted)
 
 
 def _sentence_on_small_steps(rows: pd.DataFrame, bound: float | None) -> str:
