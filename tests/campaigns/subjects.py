@@ -59,6 +59,8 @@ class Subject:
     commands: the ways to run it; a trial takes one of them.
     uncompared: paths of the folder whose names change from run to run.
     ends_by_itself: whether the command ends without Ctrl-C.
+    adds_runs: whether each run of the command adds its own to the store, so that one that is killed after its last
+        request leaves as much as an undisturbed one.
     """
 
     name: ClassVar[str]
@@ -66,6 +68,7 @@ class Subject:
     artifacts: ClassVar[Path] = Path("mlruns/artifacts")
     uncompared: ClassVar[tuple[str, ...]] = (".git", ".dvc", "mlruns/artifacts")
     ends_by_itself: ClassVar[bool] = True
+    adds_runs: ClassVar[bool] = False
 
     def prepare(self, folder: Path) -> Workspace:
         """Return a new place in which the command has not run."""
@@ -206,6 +209,7 @@ class Callback(Subject):
     )
     artifacts = Path("mlruns")
     uncompared = ("mlruns",)
+    adds_runs = True
     FIT: Final = """
 import sys
 import keras
