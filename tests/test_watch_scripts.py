@@ -400,6 +400,34 @@ def test_a_run_that_a_killed_process_left_is_marked_by_the_next(
     assert (running, killed, guard.notes) == ({"own", "elsewhere", "somebody's"}, {"killed"}, [])
 
 
+@pytest.mark.parametrize("moment", ["last epoch", "model"])
+def test_ctrl_c_at_the_end_of_a_fit_leaves_no_finished_run(
+    moment: str, tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(empty_store, tmp_path)
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    model, inputs, labels = dense()
+    diagnosis = Diagnosis(inputs, labels, mlflow=True)
+    if moment == "model":
+        model.save = interrupt
+    else:
+        shown = keras.callbacks.LambdaCallback(
+            on_train_end=lambda logs: monkeypatch.setattr(diagnosis.watching, "finish", interrupt)
+        )
+    callbacks = [diagnosis] if moment == "model" else [shown, diagnosis]
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(inputs, labels, epochs=1, verbose=0, callbacks=callbacks)
+    (run,) = mlflow.MlflowClient().search_runs(["0"])
+    assert run.info.status == "KILLED"
+    assert mlflow.active_run() is None
+
+
 START_A_RUN = """
 import sys, time
 from pathlib import Path

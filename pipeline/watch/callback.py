@@ -271,7 +271,7 @@ class Diagnosis(keras.callbacks.Callback):
                 with watching.budget.starting():
                     self._log_early_notices()
                 with watching.budget.measuring(is_whole=False):
-                    self._show(watching)
+                    self._show(watching, self._sinks)
         if self._arguments.stop_when_hopeless:
             with self._guard("decide whether the training is hopeless"):
                 self._stop_if_hopeless(watching)
@@ -327,8 +327,8 @@ class Diagnosis(keras.callbacks.Callback):
         judging = FitJudging(self.model, arguments.task, self._guard)
         return Watching(self.model, self._data, options, self._guard, judging)
 
-    def _show(self, watching: "Watching") -> None:
-        for sink in self._sinks:
+    def _show(self, watching: "Watching", sinks: list[Sink]) -> None:
+        for sink in sinks:
             with self._guard(f"write to {sink.name}"):
                 sink.show(watching)
 
@@ -355,14 +355,18 @@ class Diagnosis(keras.callbacks.Callback):
             return
         at_exit.detach()
         self._at_exit = None
-        with self._guard("restore the model's functions"):
-            watching.end()
-        if is_finished:
-            with self._guard("record the last epoch"):
-                watching.finish()
-        if self.is_recorded:
-            self._show(watching)
         sinks, self._sinks = self._sinks, []
-        for sink in sinks:
-            with self._guard(f"write to {sink.name}"):
-                sink.close(self, is_finished)
+        has_ended = False
+        try:
+            with self._guard("restore the model's functions"):
+                watching.end()
+            if is_finished:
+                with self._guard("record the last epoch"):
+                    watching.finish()
+            if self.is_recorded:
+                self._show(watching, sinks)
+            has_ended = True
+        finally:  # after Ctrl-C, too: MLflow would call the run finished
+            for sink in sinks:
+                with self._guard(f"write to {sink.name}"):
+                    sink.close(self, is_finished and has_ended)

@@ -139,8 +139,20 @@ class LiveRun:
     def close(self, fit: WatchedFit, is_finished: bool) -> None:
         """Write verdict, cause, figures, page and model; then end the run if this object started it.
 
-        The thread sends them. If that takes longer than END_WITHIN, the training goes on without them.
+        The thread sends them. If that takes longer than END_WITHIN, the training goes on without them. Ctrl-C meanwhile
+        leaves a run with the status KILLED.
         """
+        has_ended = False
+        try:
+            self._hand_over(fit)
+            has_ended = True
+        finally:
+            if self._is_own:  # otherwise MLflow ends the run with the script, and may try for minutes
+                with _short_timeouts(LAST_PATIENCE):
+                    self._mlflow.end_run("FINISHED" if is_finished and has_ended else "KILLED")
+
+    def _hand_over(self, fit: WatchedFit) -> None:
+        """Give the results to the thread, and wait for it."""
         if fit.is_recorded and SEND not in self._guard.failed:
             folder = TemporaryDirectory(prefix="mlflow-", ignore_cleanup_errors=True)
             with self._guard(SEND):
@@ -152,9 +164,6 @@ class LiveRun:
             self._thread.join(END_WITHIN)
         if self._thread.is_alive():
             self._guard.note("MLflow does not answer in time: its run may lack metrics, the verdict or the model")
-        if self._is_own:  # otherwise MLflow ends the run with the script, and may try for minutes
-            with _short_timeouts(LAST_PATIENCE):
-                self._mlflow.end_run("FINISHED" if is_finished else "KILLED")
 
     def _end_dead_runs(self) -> None:
         """Mark the runs that killed processes of this machine left RUNNING as KILLED."""

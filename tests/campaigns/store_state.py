@@ -94,7 +94,7 @@ def orphans(workspace: Workspace, artifacts: Path) -> Iterator[str]:
         yield "a model is left whose run is deleted"
     known = {*runs, *(model for (model,) in rows("SELECT model_id FROM logged_models")), "models"}
     for folder in [*artifacts.glob("*"), *artifacts.glob("models/*")]:
-        if folder.name not in known:
+        if folder.is_dir() and folder.name not in known:
             yield f"artifacts of no run: {RANDOM.sub('*', folder.name)}"
 
 
