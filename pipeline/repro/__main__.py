@@ -20,7 +20,7 @@ from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params.params import read
 from pipeline.report import results_table
 from pipeline.report.files import PAGE, load_variants
-from pipeline.repro import dvc_lock
+from pipeline.repro import busy_files, dvc_lock
 
 STUDIES = "studies/dvc.yaml"
 RUNNING = re.compile(r"Running stage '(.+)':")
@@ -61,6 +61,7 @@ def repro(*targets: str) -> list[str]:
     """
     stages: list[str] = []
     command = ["dvc", "repro", *targets]
+    busy_files.remove_if_abandoned()
     with (
         following(),
         dvc_lock.kept_whole() as keep,
