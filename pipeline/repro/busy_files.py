@@ -40,6 +40,7 @@ def _is_running(number: int, written: float) -> bool:
     """Return whether a process has this number, is older than the list and has not ended."""
     try:
         process = psutil.Process(number)
-        return process.create_time() <= written and process.status() != psutil.STATUS_ZOMBIE
+        # A process that is ending has no command line any more, shortly before it is a zombie.
+        return process.create_time() <= written and bool(process.cmdline())
     except psutil.NoSuchProcess:
         return False
