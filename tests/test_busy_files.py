@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from workspace import wait_until
 
@@ -24,7 +25,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def zombie() -> Iterator[int]:
     """The number of a process that has ended, and whose parent has not asked for its exit code."""
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
-        wait_until(lambda: Path(f"/proc/{process.pid}/cmdline").read_bytes() == b"")
+        wait_until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE)
         yield process.pid
 
 

@@ -5,9 +5,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final
@@ -30,6 +31,7 @@ STUDIES = {
 }
 # SQLite's own files, which stay where a process ends without closing the store; the next connection reads them.
 SQLITE = ("mlruns/mlflow.db-wal", "mlruns/mlflow.db-shm")
+KILLED = "KILLED"  # the status of a run in MLflow
 PATIENCE = 600  # seconds; on a crowded machine
 # Folders whose content must be equal to the byte.
 SAME = ("data", "runs", "metrics", "evaluations", "reports", "tables", "studies", "cells")
@@ -282,6 +284,12 @@ diagnosis.report("why.html")
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "CUDA_VISIBLE_DEVICES": "-1",
         }
+
+    def result(self, workspace: Workspace, temporary: Path, done: Done) -> Remains:
+        """Return what is left, but the runs of interrupted trainings, which stay with the status KILLED."""
+        remains = super().result(workspace, temporary, done)
+        runs = Counter({run: count for run, count in remains.store.runs.items() if KILLED not in run})
+        return replace(remains, store=replace(remains.store, runs=runs))
 
     def report(self, done: Done) -> str:
         return re.sub(r"\d+(\.\d+)?( s| min)|\d\d:\d\d", "*", done.stdout)
