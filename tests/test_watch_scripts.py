@@ -400,8 +400,8 @@ def test_a_run_that_a_killed_process_left_is_marked_by_the_next(
     assert (running, killed, guard.notes) == ({"own", "elsewhere", "somebody's"}, {"killed"}, [])
 
 
-@pytest.mark.parametrize("moment", ["last epoch", "model"])
-def test_ctrl_c_at_the_end_of_a_fit_leaves_no_finished_run(
+@pytest.mark.parametrize("moment", ["epoch", "last epoch", "model"])
+def test_ctrl_c_leaves_a_killed_run(
     moment: str, tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import mlflow
@@ -414,18 +414,23 @@ def test_ctrl_c_at_the_end_of_a_fit_leaves_no_finished_run(
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
     model, inputs, labels = dense()
     diagnosis = Diagnosis(inputs, labels, mlflow=True)
-    if moment == "model":
-        model.save = interrupt
-    else:
-        shown = keras.callbacks.LambdaCallback(
-            on_train_end=lambda logs: monkeypatch.setattr(diagnosis.watching, "finish", interrupt)
-        )
-    callbacks = [diagnosis] if moment == "model" else [shown, diagnosis]
+    callbacks: list[keras.callbacks.Callback] = [diagnosis]
+    match moment:
+        case "epoch":
+            callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=interrupt))
+        case "last epoch":
+            ends = keras.callbacks.LambdaCallback(
+                on_train_end=lambda logs: monkeypatch.setattr(diagnosis.watching, "finish", interrupt)
+            )
+            callbacks.insert(0, ends)
+        case "model":
+            model.save = interrupt
     with pytest.raises(KeyboardInterrupt):
-        model.fit(inputs, labels, epochs=1, verbose=0, callbacks=callbacks)
+        model.fit(inputs, labels, epochs=2, verbose=0, callbacks=callbacks)
+    mlflow.end_run()  # as MLflow does before the callback when a script ends; it calls the run finished
+    diagnosis.close()
     (run,) = mlflow.MlflowClient().search_runs(["0"])
     assert run.info.status == "KILLED"
-    assert mlflow.active_run() is None
 
 
 START_A_RUN = """

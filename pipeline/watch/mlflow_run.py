@@ -149,7 +149,14 @@ class LiveRun:
         finally:
             if self._is_own:  # otherwise MLflow ends the run with the script, and may try for minutes
                 with _short_timeouts(LAST_PATIENCE):
-                    self._mlflow.end_run("FINISHED" if is_finished and has_ended else "KILLED")
+                    self._end_run("FINISHED" if is_finished and has_ended else "KILLED")
+
+    def _end_run(self, status: str) -> None:
+        active = self._mlflow.active_run()
+        if active is not None and active.info.run_id == self._run_id:
+            self._mlflow.end_run(status)
+        else:  # after an interrupted `fit`, MLflow's own exit handler came first, and called the run finished
+            self._client.set_terminated(self._run_id, status)
 
     def _hand_over(self, fit: WatchedFit) -> None:
         """Give the results to the thread, and wait for it."""
