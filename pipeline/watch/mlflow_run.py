@@ -4,6 +4,7 @@ A separate thread sends everything, so that a slow or silent store does not stop
 MLflow only at its start and its end, and at most WAITS_WITHIN seconds in all. MLflow keeps the user's own settings.
 """
 
+import atexit
 import os
 import queue
 import sys
@@ -11,10 +12,9 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import time
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +24,7 @@ import xarray as xr
 from pipeline.diagnosis.causes import NO_CAUSE, outcome_colours
 from pipeline.evaluation.learned import rule_of
 from pipeline.evaluation.summary import times
+from pipeline.foundations.files import temporary_folder
 from pipeline.foundations.literal import in_markdown
 from pipeline.history.record import PARTS
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
@@ -78,12 +79,7 @@ class _Results:
 
     tags: dict[str, str]
     points: list[Point]
-    folder: TemporaryDirectory[str]
-
-    @property
-    def path(self) -> Path:
-        """Return the place of the folder."""
-        return Path(self.folder.name)
+    folder: Path
 
 
 class LiveRun:
@@ -144,7 +140,8 @@ class LiveRun:
         """
         has_ended = False
         try:
-            self._hand_over(fit)
+            with ExitStack() as stack:
+                self._hand_over(fit, stack)
             has_ended = True
         finally:
             if self._is_own:  # otherwise MLflow ends the run with the script, and may try for minutes
@@ -158,19 +155,26 @@ class LiveRun:
         else:  # after an interrupted `fit`, MLflow's own exit handler came first, and called the run finished
             self._client.set_terminated(self._run_id, status)
 
-    def _hand_over(self, fit: WatchedFit) -> None:
-        """Give the results to the thread, and wait for it."""
-        if fit.is_recorded and SEND not in self._guard.failed:
-            folder = TemporaryDirectory(prefix="mlflow-", ignore_cleanup_errors=True)
-            with self._guard(SEND):
-                self._results = _results(fit, folder)
-            with self._guard(LOG_MODEL):
-                _save_model(fit, Path(folder.name))
-        self._queue.put(None)
+    def _hand_over(self, fit: WatchedFit, stack: ExitStack) -> None:
+        """Give the results to the thread, and wait for it.
+
+        Args:
+            stack: removes the folder of the results when it closes.
+        """
+        try:
+            if fit.is_recorded and SEND not in self._guard.failed:
+                with self._guard(SEND):
+                    self._results = _results(fit, stack.enter_context(temporary_folder("mlflow-")))
+            if self._results is not None:
+                with self._guard(LOG_MODEL):
+                    _save_model(fit, self._results.folder)
+        finally:
+            self._queue.put(None)
         with _short_timeouts(PATIENCE):
             self._thread.join(END_WITHIN)
         if self._thread.is_alive():
             self._guard.note("MLflow does not answer in time: its run may lack metrics, the verdict or the model")
+            atexit.register(stack.pop_all().close)  # the thread still reads the folder
 
     def _end_dead_runs(self) -> None:
         """Mark the runs that killed processes of this machine left RUNNING as KILLED."""
@@ -200,12 +204,11 @@ class LiveRun:
         results = self._results
         if results is None or SEND in self._guard.failed:
             return
-        with results.folder:  # removed when all is sent, or with the script's end
-            with self._guard(SEND):
-                self._send_results(results)
-            if SEND not in self._guard.failed and (results.path / MODEL).is_dir():
-                with self._guard(LOG_MODEL):
-                    self._send_model(results.path / MODEL)
+        with self._guard(SEND):
+            self._send_results(results)
+        if SEND not in self._guard.failed and (results.folder / MODEL).is_dir():
+            with self._guard(LOG_MODEL):
+                self._send_model(results.folder / MODEL)
 
     def _send_queue(self) -> None:
         while (points := self._queue.get()) is not None:
@@ -230,7 +233,7 @@ class LiveRun:
         tags = [self._mlflow.entities.RunTag(key, value) for key, value in results.tags.items()]
         self._client.log_batch(self._run_id, tags=tags)
         self._send(results.points)
-        for path in sorted((results.path / DIAGNOSIS).iterdir()):
+        for path in sorted((results.folder / DIAGNOSIS).iterdir()):
             self._client.log_artifact(self._run_id, str(path), DIAGNOSIS)
 
     def _send_model(self, folder: Path) -> None:
@@ -242,12 +245,12 @@ class LiveRun:
         self._client.log_outputs(self._run_id, [self._mlflow.entities.LoggedModelOutput(model.model_id, step=0)])
 
 
-def _results(fit: WatchedFit, folder: TemporaryDirectory[str]) -> _Results:
+def _results(fit: WatchedFit, folder: Path) -> _Results:
     """Return the results, and write the page and the figures into the folder."""
     from pipeline.watch.figures import png  # here, because matplotlib is slow to import
     from pipeline.watch.page import figures_of, page
 
-    history, place = fit.history, Path(folder.name, DIAGNOSIS)
+    history, place = fit.history, folder / DIAGNOSIS
     place.mkdir()
     (place / "why.html").write_text(page(fit), encoding="utf-8")
     for name, (draw, _) in figures_of(history).items():
