@@ -212,6 +212,7 @@ def wait_for_growth(browser: Browser, name: str, length: int) -> None:
         wait_until(is_long, every=1)
 
 
+@pytest.mark.campaign  # CI runs it after `make test`
 def test_trainings_grow_before_ones_eyes_and_a_live_run_gives_way_to_the_complete_run(
     server: str, browser: Browser, running: "Chromium", tmp_path: Path
 ) -> None:

@@ -350,6 +350,7 @@ def test_two_publishers_at_once_make_one_store(workspace: Workspace) -> None:
     assert sorted(run.fingerprint for run in again.values()) == sorted(run.fingerprint for run in before.values())
 
 
+@pytest.mark.campaign  # CI runs it after `make test`
 def test_experiments_share_the_one_store(workspace: Workspace) -> None:
     """DVC runs experiments in a temporary folder and in the workspace."""
     of_rate, of_depth = "+variants.relu_2.optimizer.config.learning_rate=0.001", "variants.relu_2.hidden_layers=3"

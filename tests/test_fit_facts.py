@@ -412,9 +412,10 @@ class TestSequences:
         random = np.random.default_rng(0)
         ids = random.integers(1, 20, (96, 8))
         ids[:, 2:] = 0
+        layer = keras.layers.SimpleRNN(3)
         stack = [
             keras.layers.Embedding(20, 2, mask_zero=mask),
-            keras.layers.Bidirectional(keras.layers.SimpleRNN(3)) if wrapped else keras.layers.LSTM(3),
+            keras.layers.Bidirectional(layer) if wrapped else layer,
         ]
         model = keras.Sequential([keras.Input((8,)), *stack, keras.layers.Dense(1, "sigmoid")])
         facts = fitted(without_graph(model, run_eagerly=not wrapped), ids, points()[1])
@@ -424,7 +425,7 @@ class TestSequences:
 
     def test_series_without_padding(self) -> None:
         series = np.random.default_rng(0).normal(size=(96, 5, 2))
-        masked = [keras.layers.Masking(9.0), keras.layers.GRU(3)]
+        masked = [keras.layers.Masking(9.0), keras.layers.SimpleRNN(3)]
         for hidden, share in ((masked[1:], 0), (masked, 0.4)):
             inputs = series.copy()
             inputs[:, 5 - round(5 * share) :] = 9.0
@@ -439,7 +440,7 @@ class TestSequences:
     @pytest.mark.parametrize("shuffled", [True, False])
     def test_states_are_carried_between_shuffled_rows(self, shuffled: bool) -> None:
         series = np.random.default_rng(0).normal(size=(96, 4, 1))
-        hidden = keras.layers.LSTM(3, stateful=True)
+        hidden = keras.layers.SimpleRNN(3, stateful=True)
         stack = [keras.Input((4, 1), batch_size=32), hidden, keras.layers.Dense(1, "sigmoid")]
         facts = fitted(without_graph(keras.Sequential(stack)), series, points()[1], batch_size=32, shuffle=shuffled)
         assert facts["shuffles_state"] == shuffled

@@ -4,11 +4,14 @@ import hashlib
 import os
 import random
 import re
+import shutil
+import socket
 import stat
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Barrier
@@ -17,6 +20,7 @@ from pathlib import Path
 import alembic.command
 import browser
 import pytest
+import requests
 from alembic.script import ScriptDirectory
 from census import PARENT, Census, census, deleted, whole
 from mlflow import MlflowClient
@@ -27,7 +31,7 @@ from sqlalchemy import NullPool, create_engine, text
 from test_cluster import STUDY, cluster
 from test_publishers import FORKED, expect_one_of_everything, publish_from, started, surroundings
 from test_tracking import TRACKING, NotPackaged, content
-from workspace import ROOT, Workspace, answers, wait_until
+from workspace import ROOT, Workspace, answers, free_port, wait_until
 
 from examples import PROFILE
 from pipeline.data.profile import save_profile
@@ -330,6 +334,93 @@ def test_two_people_compare_their_runs_in_a_browser(team: TeamServer, tmp_path: 
         page.shows("v1")
         page.shoot("team-server-comparison", full=True)
         assert chromium.new_context().request.get(team.uri).status == 401
+
+
+@contextmanager
+def proxy(folder: Path, server: TeamServer) -> Iterator[TeamServer]:
+    """Run nginx as docs/team-server.md configures it, with a certificate of its own; the server as it is seen there."""
+    port = free_port()
+    key, certificate = folder / "mlflow.key", folder / "mlflow.crt"
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*made, *names], check=True, capture_output=True)
+    documented = (ROOT / "docs" / "team-server.md").read_text().partition("```nginx\n")[2].partition("```")[0]
+    for what, here in {
+        "listen 443": f"listen 127.0.0.1:{port}",
+        "127.0.0.1:5000": f"127.0.0.1:{server.port}",
+        "/etc/ssl/mlflow.crt": str(certificate),
+        "/etc/ssl/private/mlflow.key": str(key),
+    }.items():
+        assert what in documented
+        documented = documented.replace(what, here)
+    paths = "".join(
+        f"{name}_temp_path {folder / name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (folder / "nginx.conf").write_text(
+        f"daemon off; pid {folder / 'pid'}; error_log {folder / 'errors'};"
+        f"events {{}} http {{ access_log off; {paths} {documented} }}"
+    )
+    process = subprocess.Popen(["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")])
+    try:
+        seen = BehindProxy(server.folder, server.workers, port)
+        os.environ["MLFLOW_TRACKING_SERVER_CERT_PATH"] = str(certificate)
+        wait_until(lambda: is_open(port) or process.poll() is not None, seconds=STARTS_WITHIN)
+        assert process.poll() is None
+        yield seen
+    finally:
+        del os.environ["MLFLOW_TRACKING_SERVER_CERT_PATH"]
+        process.terminate()
+        process.wait(60)
+
+
+class BehindProxy(TeamServer):
+    """A server, at the address of its proxy."""
+
+    @property
+    def uri(self) -> str:
+        """The address of the proxy."""
+        return f"https://localhost:{self.port}"
+
+
+def is_open(port: int) -> bool:
+    """Return whether something listens at a port of this machine."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.campaign
+def test_people_publish_through_a_proxy_with_tls(tmp_path: Path) -> None:
+    """With the configuration of the documentation, for the name that `--allowed-hosts` gives and for no other."""
+    if not (shutil.which("nginx") and shutil.which("openssl")):
+        pytest.skip("a proxy with TLS was NOT tested: nginx or openssl is missing")
+    with team_server() as server:
+        server.stop()
+        server.start("--allowed-hosts", "localhost,mlflow.example.org")
+        server.users().add("ann", "publisher")
+        server.users().add("rea", "reader")
+        with proxy(tmp_path, server) as seen:
+            publish_as(tmp_path / "ann", seen, "ann", "encrypted", "v0", 3000, None)
+            client = reader(seen)
+            assert census(client, "encrypted") == whole(1)
+            (run,) = store.search(
+                client, client.get_experiment_by_name("encrypted").experiment_id, search_for(COMPLETE)
+            )
+            artifacts = client.download_artifacts(run.info.run_id, "", str(tmp_path))
+            assert any(Path(artifacts).rglob("*.*"))
+            for host, code in (("mlflow.example.org", 200), ("elsewhere.example.org", 403)):
+                answer = requests.get(
+                    f"{seen.uri}/api/2.0/mlflow/experiments/get-by-name?experiment_name=encrypted",
+                    headers={"Host": host},
+                    auth=("rea", server.folder.password("rea")),
+                    verify=str(tmp_path / "mlflow.crt"),
+                    timeout=60,
+                )
+                assert answer.status_code == code
+            del os.environ["MLFLOW_TRACKING_SERVER_CERT_PATH"]
+            with pytest.raises(UserError, match="certificate") as rejected:
+                publish_as(tmp_path / "bob", seen, "ann", "encrypted", "v1", 0, None)
+            assert "\n" not in str(rejected.value)
+            os.environ["MLFLOW_TRACKING_SERVER_CERT_PATH"] = str(tmp_path / "mlflow.crt")
 
 
 WATCHED = """

@@ -1,6 +1,11 @@
-"""Remove the password from an MLflow server's address, and limit the time to wait for the server's answers."""
+"""Ask an MLflow server for an answer, remove the password from its address, and limit the time to wait for it."""
 
 import os
+import ssl
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
 from urllib.parse import unquote
 
 USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
@@ -9,6 +14,35 @@ USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 def is_server(uri: str) -> bool:
     """Return whether the store is an MLflow server."""
     return uri.startswith(("http://", "https://"))
+
+
+def expect_answer(uri: str, seconds: float) -> None:
+    """Check that a server answers, because MLflow's own client retries for minutes.
+
+    MLflow's variables for certificates hold here, too.
+
+    Raises:
+        OSError, ValueError or http.client.HTTPException: it does not answer within `seconds`.
+    """
+    with suppress(urllib.error.HTTPError):  # an error of HTTP is an answer
+        address = f"{uri.rstrip('/')}/health"
+        urllib.request.urlopen(address, timeout=seconds, context=_certificates(uri)).close()
+
+
+def _certificates(uri: str) -> ssl.SSLContext | None:
+    """Return how to check the server's certificate; None without TLS."""
+    if not uri.startswith("https://"):
+        return None
+    authority = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH")
+    is_folder = authority is not None and Path(authority).is_dir()
+    context = ssl.create_default_context(
+        cafile=None if is_folder else authority, capath=authority if is_folder else None
+    )
+    if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1"):
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if own := os.environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH"):
+        context.load_cert_chain(own)
+    return context
 
 
 def without_credentials(uri: str) -> str:

@@ -4,8 +4,6 @@ import http.client
 import logging
 import os
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from pipeline.foundations.errors import UserError, first_line
 from pipeline.foundations.files import root
 from pipeline.tracking import database
-from pipeline.tracking.servers import PASSWORD, USER, impatience, is_server, without_credentials
+from pipeline.tracking.servers import PASSWORD, USER, expect_answer, impatience, is_server, without_credentials
 
 STORE = Path("mlruns")
 EXISTS = "RESOURCE_ALREADY_EXISTS"  # MLflow's error code if another process has just created the object
@@ -136,9 +134,7 @@ def readable_errors(uri: str, part: str = "") -> Iterator[None]:
 
 def _expect_answer(uri: str) -> None:
     try:
-        urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=FIRST_ANSWER_WITHIN).close()
-    except urllib.error.HTTPError:
-        pass  # a server answers; MLflow's client will report the error
+        expect_answer(uri, FIRST_ANSWER_WITHIN)
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise UserError(

@@ -9,10 +9,8 @@ import os
 import queue
 import sys
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import time
@@ -38,7 +36,7 @@ from pipeline.recorder.guard import Guard
 from pipeline.tracking import metric_keys as keys
 from pipeline.tracking.metric_keys import Point
 from pipeline.tracking.metric_values import time_points
-from pipeline.tracking.servers import impatience, is_server, without_credentials
+from pipeline.tracking.servers import expect_answer, impatience, is_server, without_credentials
 from pipeline.tracking.tags import COLOUR, DESCRIPTION, PROCESS
 from pipeline.watch.fit_verdict import Verdict
 from pipeline.watch.watched_fit import WatchedFit
@@ -104,7 +102,8 @@ class LiveRun:
         self._mlflow = mlflow
         self._guard = guard
         _hide_password()
-        _expect_answer(mlflow.get_tracking_uri())
+        if is_server(uri := mlflow.get_tracking_uri()):
+            expect_answer(uri, ANSWER_WITHIN)
         active = mlflow.active_run()
         self._is_own = active is None
         with _short_timeouts(PATIENCE):
@@ -317,15 +316,3 @@ def _short_timeouts(seconds: int) -> Iterator[None]:
     finally:
         for name in added:
             os.environ.pop(name, None)
-
-
-def _expect_answer(uri: str) -> None:
-    """Check that the server answers, because MLflow's own client retries for minutes.
-
-    Raises:
-        OSError: the server does not answer.
-    """
-    if not is_server(uri):
-        return
-    with suppress(urllib.error.HTTPError):  # an HTTP error is an answer, too
-        urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=ANSWER_WITHIN).close()
