@@ -574,7 +574,7 @@ MISTAKES: dict[str, tuple[Callable[[Workspace], None], list[str], str]] = {
     "recipe of an earlier version": (
         without_task,
         stage("evaluate", "relu_2"),
-        "runs/relu_2/recipe.json: damaged (1 validation error for Recipe): must be a recipe as `train` writes it; "
+        "runs/relu_2/recipe.json: damaged (task: Field required): must be a recipe as `train` writes it; "
         "`dvc repro` makes it again",
     ),
     "truncated table": (

@@ -50,7 +50,15 @@ def without_colours(error: BaseException) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of the error's text, or the name of its class if the text is empty."""
+    """Return the first line of the error's text, or the name of its class if the text is empty.
+
+    Of an error of pydantic, return the first faulty place and what is wrong there.
+    """
+    from pydantic import ValidationError  # here, so that errors of imports are reported without it
+
+    if isinstance(error, ValidationError):
+        fault = error.errors()[0]
+        return ": ".join([*([".".join(map(str, fault["loc"]))] if fault["loc"] else []), fault["msg"]])
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 

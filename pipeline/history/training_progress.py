@@ -17,7 +17,7 @@ from typing import Final, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipeline.foundations.files import root
+from pipeline.foundations.files import root, save_text
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced
 
 What = Literal["variant", "network", "study"]
@@ -115,10 +115,7 @@ class ProgressFile:
             self._next = end + max(EVERY, (end - start) / SHARE)
 
     def _write(self) -> None:
-        temporary = _temporary_path(self.path)
-        temporary.parent.mkdir(exist_ok=True)
-        temporary.write_text(self._progress.model_dump_json(), encoding="utf-8")
-        os.replace(temporary, self.path)
+        save_text(self._progress.model_dump_json(), self.path)
 
 
 @contextmanager
@@ -159,14 +156,9 @@ def read_all() -> dict[Path, Progress]:
 
 
 def remove(path: Path) -> None:
-    """Remove the file, and its unfinished successor if there is one; ignore errors."""
-    for each in (path, _temporary_path(path)):
-        with suppress(OSError):
-            each.unlink()
-
-
-def _temporary_path(path: Path) -> Path:
-    return path.with_suffix(".writing")
+    """Remove the file; ignore errors."""
+    with suppress(OSError):
+        path.unlink()
 
 
 def _plain(values: np.ndarray) -> list[float | None]:

@@ -15,7 +15,6 @@ from pipeline.tracking.study_payload import assemble_study
 def main(name: str) -> None:
     """Read `tracking` and the study's files; publish the study if it is new; write the manifest."""
     params = read()
-    studies.renew_tried(name)
     cells = studies.load_cells(name)
     content = assemble_study(
         name,
@@ -25,6 +24,7 @@ def main(name: str) -> None:
         [*data.part_files().values()],
         {"figures": studies.figures(name), "tables": studies.tables(name), "page": [studies.page(name)]},
     )
+    studies.renew_tried(name)  # only now, because what is damaged is found above
     manifest.remove_manifest(manifest.of_study(name))
     action = publish.publish_study(content, params.tracking, data.part_files())
     manifest.save_manifest({name: content.hashes}, manifest.of_study(name))
