@@ -32,7 +32,7 @@ def main() -> None:
     chosen = params.comparison if is_tutorial(origin) else params.comparison.without_claims()
     tables = comparison.compare(evaluations, params.recipes, chosen)
     rule = rule_for(split.task, params.evaluation.learned, load_reference())
-    # All is read before anything is written, so that a damaged file changes no output.
+    # All is read, and the report's text is made, before anything is written: a damaged file changes no output.
     profile, tried, versions, fingerprint = load_profile(), load_tried(), runs.versions(evaluations), data.fingerprint()
     compared = Compared(
         tables,
@@ -47,7 +47,6 @@ def main() -> None:
         origin,
     )
     drawings = dict(figures(compared))
-    save_figures({comparisons.figure_path(name): drawing for name, drawing in drawings.items()})
     pictures = {name: comparisons.address(comparisons.figure_path(name)) for name in drawings}
     report = content.write(
         ReportFindings(
@@ -64,6 +63,7 @@ def main() -> None:
             comparisons.address(STUDIES),
         )
     )
+    save_figures({comparisons.figure_path(name): drawing for name, drawing in drawings.items()})
     page = html.render(report, comparisons.pictures(pictures.values()))
     comparisons.save_comparison(tables)
     comparisons.save_report(page, markdown.render(report))
