@@ -7,7 +7,7 @@ from pipeline.diagnosis.variant_verdict import learn
 from pipeline.evaluation import tried
 from pipeline.evaluation.effects import UNDECIDED
 from pipeline.evaluation.files import diagnosis_path
-from pipeline.foundations.files import reading
+from pipeline.foundations.errors import UserError, first_line
 from pipeline.foundations.literal import as_code
 from pipeline.report.figures.report_figures import Place
 from pipeline.report.findings import ReportFindings
@@ -71,8 +71,13 @@ def _suggested(findings: ReportFindings) -> list[list[str]]:
             conditions = tried.conditions(params.variants[name], params.training, findings.data, findings.rule)
             from_variants = {f"variant {name}": tried.of_variant(name, conditions, params.variants, learned)}
             for remedy in evaluation.diagnosis.remedies:
-                with reading(diagnosis_path(name), "a diagnosis as `evaluate` writes it"):
+                try:
                     cell = tried.result(remedy.overrides, conditions, {**findings.tried, **from_variants})
+                except ValueError as error:  # no recipe can have this change
+                    raise UserError(
+                        f"{diagnosis_path(name)}: damaged ({first_line(error)}): must be a diagnosis as `evaluate` "
+                        "writes it; `dvc repro` makes it again"
+                    ) from None
                 row = (spelled(str(evaluation.diagnosis.cause)), f"`{remedy.changes}`", remedy.reason, remedy.source)
                 rows.setdefault(row, {}).setdefault(_in_words(cell), []).append(f"`{name}`")
     return [
