@@ -1,4 +1,4 @@
-"""DVC's list of busy files: removed if nobody uses them any more, and kept otherwise."""
+"""DVC's list of busy files is removed only if each process that it names has ended."""
 
 import json
 import os
@@ -57,9 +57,11 @@ def test_a_process_that_began_after_the_list_is_another() -> None:
     assert not FILE.exists()
 
 
-@pytest.mark.parametrize("text", ["", '{"read": {}, "write": {"/data": {"pi', "[]", '{"read": {"a": 1}, "write": {}}'])
+@pytest.mark.parametrize(
+    "text", ["", "\xff", '{"read": {}, "write": {"/data": {"pi', "[]", '{"read": {"a": 1}, "write": {}}']
+)
 def test_a_list_that_dvc_would_reject_is_removed(text: str) -> None:
-    FILE.write_text(text)
+    FILE.write_text(text, encoding="latin-1")
     remove_if_abandoned()
     assert not FILE.exists()
 

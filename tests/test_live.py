@@ -392,6 +392,15 @@ def test_what_a_crashed_training_left_is_cleared(
     assert shown(client) == {}
 
 
+def test_a_half_written_file_of_a_killed_training_is_cleared_by_the_next(repository: Path) -> None:
+    left = Path("progress", ".writing-of_a_killed_process")
+    left.mkdir(parents=True)
+    (left / "w-1.json").write_text("{")
+    with progress_file("v", "variant", 1, 1, 1, []) as file:
+        file.on_epochs([0], range(1), {})
+        assert [path.name for path in Path("progress").iterdir()] == [file.path.name]
+
+
 def test_what_a_crashed_follower_left_is_cleared_and_what_others_keep_is_not(
     client: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -521,7 +530,7 @@ def test_crashes_and_interrupts_leave_nothing_that_the_next_follower_does_not_cl
             following.send_signal(signal.SIGINT)
             assert following.wait(60) == 0
         assert live_ids(place) == []
-        wait_until(lambda: files(place) == [f"v-{worker.pid}.json"])  # but while it is written anew
+        wait_until(lambda: files(place) == [f"v-{worker.pid}.json"])  # beside it is its successor while that is written
         with place.running_alone(*FOLLOW, **PATHS) as following:
             wait_until(lambda: len(live_ids(place)) == 1)
             crashed = live_ids(place)

@@ -41,7 +41,7 @@ from pipeline.history.thinning import log_spaced
 from pipeline.history.training_progress import Process, Progress
 from pipeline.params.data_params import DataParams
 from pipeline.params.tracking_params import TrackingParams
-from pipeline.tracking import current, images, live_runs, publish, store
+from pipeline.tracking import current, images, live_runs, publish, servers, store
 from pipeline.tracking.guide import guide, searches
 from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import Point, VariantFiles, VariantPayload, VariantSource, assemble, not_published
@@ -502,6 +502,17 @@ def test_dvc_root_names_the_parent_repository(tmp_path: Path, monkeypatch: pytes
     assert store.tracking_uri() == f"sqlite:///{tmp_path}/parent/mlruns/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://somewhere")
     assert store.tracking_uri() == "http://somewhere"
+
+
+@pytest.mark.parametrize("variable", [servers.AUTHORITY, servers.OWN_CERTIFICATE])
+def test_a_file_of_certificates_that_cannot_be_read_is_named(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in (tmp_path / "missing.pem", tmp_path / "no_certificate.pem"):
+        monkeypatch.setenv(variable, str(path))
+        with pytest.raises(OSError, match=f"^{variable}: {path}: "):
+            servers.expect_answer("https://127.0.0.1:9", 1)
+        path.with_name("no_certificate.pem").write_text("text")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -25,6 +26,7 @@ import pipeline
 import pipeline.watch.scripts.run_progress
 from pipeline import Diagnosis
 from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import PROGRAM
 from pipeline.history import training_progress
 from pipeline.history.training_progress import Process
 from pipeline.recorder.guard import Guard
@@ -412,6 +414,8 @@ def test_ctrl_c_leaves_a_killed_run(
     monkeypatch.chdir(tmp_path)
     shutil.copy(empty_store, tmp_path)
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / f"{PROGRAM}mlflow-of_a_killed_process").mkdir()
     model, inputs, labels = dense()
     diagnosis = Diagnosis(inputs, labels, mlflow=True)
     callbacks: list[keras.callbacks.Callback] = [diagnosis]
@@ -431,6 +435,7 @@ def test_ctrl_c_leaves_a_killed_run(
     diagnosis.close()
     (run,) = mlflow.MlflowClient().search_runs(["0"])
     assert run.info.status == "KILLED"
+    assert not list(tmp_path.glob(f"{PROGRAM}*"))
 
 
 START_A_RUN = """

@@ -16,7 +16,7 @@ from pydantic import JsonValue, TypeAdapter
 from pipeline.diagnosis.causes import FORMER_NAMES, cause_names, outcome_names
 from pipeline.evaluation.learned import score_column
 from pipeline.evaluation.tried import TriedStudy
-from pipeline.foundations.errors import UserError
+from pipeline.foundations.errors import UserError, first_line
 from pipeline.foundations.files import load_json, reading, save_json, save_text
 from pipeline.foundations.formats import load_table, save_table
 from pipeline.params.file import Plain
@@ -112,7 +112,7 @@ def load_tried(path: Path = TRIED) -> dict[str, TriedStudy]:
         return _TRIED.validate_json(path.read_bytes())
     except ValueError as error:  # pydantic's too
         raise UserError(
-            f"{path}: damaged ({str(error).splitlines()[0]}): must be as `make studies` writes it, or {{}}"
+            f"{path}: damaged ({first_line(error)}): must be as `make studies` writes it, or {{}}"
         ) from None
 
 

@@ -58,7 +58,8 @@ def first_line(error: BaseException) -> str:
 
     if isinstance(error, ValidationError):
         fault = error.errors()[0]
-        return ": ".join([*([".".join(map(str, fault["loc"]))] if fault["loc"] else []), fault["msg"]])
+        place = ".".join(map(str, fault["loc"]))
+        return f"{place}: {fault['msg']}" if place else fault["msg"]
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 

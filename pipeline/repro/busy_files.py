@@ -19,17 +19,17 @@ def remove_if_abandoned() -> None:
     """Remove the list unless a process that it names still runs."""
     try:
         written = FILE.stat().st_mtime
-        numbers = _processes(FILE.read_text(encoding="utf-8"))
+        numbers = _processes(FILE.read_bytes())
     except OSError:
         return
     if not any(_is_running(number, written) for number in numbers):
         FILE.unlink(missing_ok=True)
 
 
-def _processes(text: str) -> set[int]:
+def _processes(content: bytes) -> set[int]:
     """Return the numbers of the processes; of a list that DVC would reject, none."""
     try:
-        busy = json.loads(text)
+        busy = json.loads(content)
         readers = [entry for entries in busy["read"].values() for entry in entries]
         return {int(entry["pid"]) for entry in [*readers, *busy["write"].values()]}
     except (ValueError, TypeError, KeyError, AttributeError):
@@ -44,3 +44,5 @@ def _is_running(number: int, written: float) -> bool:
         return process.create_time() <= written and bool(process.cmdline())
     except psutil.NoSuchProcess:
         return False
+    except psutil.AccessDenied:  # another user's process, on macOS
+        return True

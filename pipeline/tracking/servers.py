@@ -4,11 +4,13 @@ import os
 import ssl
 import urllib.error
 import urllib.request
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote
 
 USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
+AUTHORITY, OWN_CERTIFICATE = "MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_CLIENT_CERT_PATH"
 
 
 def is_server(uri: str) -> bool:
@@ -30,19 +32,33 @@ def expect_answer(uri: str, seconds: float) -> None:
 
 
 def _certificates(uri: str) -> ssl.SSLContext | None:
-    """Return how to check the server's certificate; None without TLS."""
+    """Return how to check the server's certificate; None without TLS.
+
+    Raises:
+        OSError: a variable names no file of certificates.
+    """
     if not uri.startswith("https://"):
         return None
-    authority = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH")
-    is_folder = authority is not None and Path(authority).is_dir()
-    context = ssl.create_default_context(
-        cafile=None if is_folder else authority, capath=authority if is_folder else None
-    )
+    context = ssl.create_default_context()
+    if authority := os.environ.get(AUTHORITY):
+        with _naming(AUTHORITY, authority):
+            is_folder = Path(authority).is_dir()
+            context.load_verify_locations(**{"capath" if is_folder else "cafile": authority})
     if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1"):
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    if own := os.environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH"):
-        context.load_cert_chain(own)
+    if own := os.environ.get(OWN_CERTIFICATE):
+        with _naming(OWN_CERTIFICATE, own):
+            context.load_cert_chain(own)
     return context
+
+
+@contextmanager
+def _naming(variable: str, value: str) -> Iterator[None]:
+    """Name the variable in an error of reading its file."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"{variable}: {value}: {error.strerror or error}") from None
 
 
 def without_credentials(uri: str) -> str:
