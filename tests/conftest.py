@@ -3,6 +3,7 @@
 import gc
 import hashlib
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -76,6 +77,15 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*SELDOM)
+
+
+@pytest.fixture(autouse=True)
+def same_draws() -> None:
+    """Seed what Keras draws its weights and orders from: a merge must not depend on luck."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    if "tensorflow" in sys.modules:
+        sys.modules["tensorflow"].random.set_seed(0)
 
 
 @pytest.fixture(scope="module", autouse=True)
