@@ -156,6 +156,7 @@ def test_files_forms_and_accepted_names(unseen: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("imports_beforehand")
 def test_each_program_trains_in_its_own_process_and_a_crash_is_shown(unseen: Path) -> None:
     lines: list[str] = []

@@ -40,6 +40,7 @@ def test_what_a_benchmark_imports_from_the_pipeline_exists(path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("make", [run.bare, run.trivial])
 def test_the_stages_that_do_nothing_can_be_reproduced(
     make: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -55,6 +56,7 @@ def test_the_stages_that_do_nothing_can_be_reproduced(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_loops_take_the_engines_steps() -> None:
     """After few epochs; over many, rounding changes the trainings."""
     recipe = load_recipe("relu_5", epochs=5, replicas=8)

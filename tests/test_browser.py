@@ -110,6 +110,7 @@ def test_experiment_lays_curves_of_both_runs_over_each_other_and_their_figures_s
     assert len({source.partition("run_uuid=")[2][:32] for source in sources}) == 2
 
 
+@pytest.mark.long
 def test_comparison_names_both_and_has_parallel_coordinates(
     mlflow: str, published: Workspace, browser: Browser
 ) -> None:
@@ -122,6 +123,7 @@ def test_comparison_names_both_and_has_parallel_coordinates(
     browser.shoot("mlflow_comparison")
 
 
+@pytest.mark.long
 def test_search_of_the_reference_finds_replicas(mlflow: str, published: Workspace, browser: Browser) -> None:
     """As a person would type it, with a cause and a depth that are there."""
     documented = "tags.cause = 'born_dead' and params.hidden_layers = '20'"
@@ -212,7 +214,7 @@ def wait_for_growth(browser: Browser, name: str, length: int) -> None:
         wait_until(is_long, every=1)
 
 
-@pytest.mark.campaign  # CI runs it after `make test`
+@pytest.mark.long
 def test_trainings_grow_before_ones_eyes_and_a_live_run_gives_way_to_the_complete_run(
     server: str, browser: Browser, running: "Chromium", tmp_path: Path
 ) -> None:

@@ -221,6 +221,7 @@ def test_removing_a_variant_leaves_a_damaged_lock_to_dvc(damaged: str, folder: P
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_repro_continues_after_the_lock_was_cut_and_skips_no_stage_wrongly(workspace: Workspace) -> None:
     """The real DVC runs, and nothing else is stale."""
     repro = ["python3", "-m", "pipeline.repro"]

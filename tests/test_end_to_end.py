@@ -166,6 +166,7 @@ def test_training_twice_gives_the_same_bytes(workspace: Workspace) -> None:
     assert [name for name in before if before[name] != after[name]] == []
 
 
+@pytest.mark.long
 def test_moved_threshold_evaluates_again(workspace: Workspace) -> None:
     """Another threshold trains nothing and gets new runs; after it is moved back, the first runs are current again."""
     before = workspace.runs()
@@ -350,7 +351,7 @@ def test_two_publishers_at_once_make_one_store(workspace: Workspace) -> None:
     assert sorted(run.fingerprint for run in again.values()) == sorted(run.fingerprint for run in before.values())
 
 
-@pytest.mark.campaign  # CI runs it after `make test`
+@pytest.mark.long
 def test_experiments_share_the_one_store(workspace: Workspace) -> None:
     """DVC runs experiments in a temporary folder and in the workspace."""
     of_rate, of_depth = "+variants.relu_2.optimizer.config.learning_rate=0.001", "variants.relu_2.hidden_layers=3"
@@ -461,6 +462,7 @@ def test_server_is_published_to_once(workspace: Workspace, tmp_path: Path) -> No
 # Killed
 
 
+@pytest.mark.long
 def test_a_deleted_store_is_filled_again_even_after_a_kill(workspace: Workspace) -> None:
     """Files are the truth: `dvc repro` notices that the store is gone, and publishes all without training. What a kill
     left half-written is deleted: every variant ends with one run, and that is complete."""
@@ -482,6 +484,7 @@ def test_a_deleted_store_is_filled_again_even_after_a_kill(workspace: Workspace)
     assert {(run_id,) for run_id in runs} >= complete
 
 
+@pytest.mark.long
 def test_killed_publishing_of_another_evaluation_leaves_no_mixture(workspace: Workspace) -> None:
     """Publishing is killed, then the threshold is moved back: no run mixes the two evaluations."""
     before = workspace.runs()

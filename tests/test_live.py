@@ -596,6 +596,7 @@ def test_repro_shows_what_takes_long_and_then_only_what_is_complete(crawling: Wo
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_repro_that_is_interrupted_or_killed_leaves_no_live_run(crawling: Workspace) -> None:
     workspace = crawling
     lock = FileLock(workspace.folder / "progress" / "follower.lock")

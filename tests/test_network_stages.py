@@ -104,6 +104,7 @@ def stale(workspace: Workspace) -> set[str]:
     }
 
 
+@pytest.mark.long
 def test_a_kill_loses_only_unfinished_replicas(finished: Workspace, workspace: Workspace) -> None:
     bytes_before = finished.content("runs/own")
     shutil.rmtree(workspace.folder / "runs" / "own")
@@ -139,6 +140,7 @@ def build(inputs, task):
 """
 
 
+@pytest.mark.long
 def test_a_study_tries_the_remedies_that_the_diagnosis_of_its_base_suggests(workspace: Workspace) -> None:
     folder = workspace.folder / "networks" / "zeros"
     folder.mkdir()

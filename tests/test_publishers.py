@@ -303,6 +303,7 @@ def create_and_die(path: Path, last: bool) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_kill_while_the_store_is_created_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed as soon as MLflow has begun to create tables; and again when all are there."""
     path = tmp_path / "mlruns" / "mlflow.db"

@@ -55,7 +55,7 @@ def server() -> Iterator[TeamServer]:
         yield server
 
 
-@pytest.mark.campaign
+@pytest.mark.long
 def test_a_publisher_publishes_a_reader_reads_and_a_stranger_does_neither(server: TeamServer, tmp_path: Path) -> None:
     """All files of the server are for its user alone, and no process shows a password on its command line."""
     users = server.users()

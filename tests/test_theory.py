@@ -80,6 +80,7 @@ def assert_share(found: np.ndarray, expected: float, known_to: float = 0.0) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "expected", "known_to"), [("relu_15", 0.1954, 0.0034), ("relu_20", 0.3049, 0.004)])
 def test_the_born_dead_share_is_that_of_monte_carlo_and_under_its_bound(
     name: str, expected: float, known_to: float

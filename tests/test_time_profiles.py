@@ -192,6 +192,7 @@ def many_kinds() -> keras.Model:
     return keras.Model([start, other], layers.Dense(1)(layers.Concatenate()(ends)))
 
 
+@pytest.mark.long
 def test_each_call_of_each_recurrent_layer_has_its_profile() -> None:
     keras.utils.clear_session(free_memory=False)
     measured = Measured(many_kinds(), [noise(24, 7, 3), noise(24, 5, 3, seed=1)], noise(24, 1, seed=2))

@@ -167,6 +167,7 @@ def test_a_script_from_several_seeds(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("in_this_process")
 def test_a_script_from_several_seeds_that_sets_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -193,6 +194,7 @@ second.fit(inputs, labels, validation_data=(inputs[:99], labels[:99]), epochs=15
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("in_this_process")
 def test_remedies_are_tried_on_the_fit_that_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -449,6 +451,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.long
 def test_the_processes_of_a_killed_command_end_with_it(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("import time; time.sleep(600)")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -463,6 +466,7 @@ def test_the_processes_of_a_killed_command_end_with_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")  # as in a script of the user's own
 def test_a_store_that_falls_silent_while_it_trains_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -583,6 +587,7 @@ def few(source: str, epochs: int) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("imports_beforehand")
 def test_the_notebook_shows_the_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a real kernel: what its last cell shows."""

@@ -371,6 +371,7 @@ def test_the_how_tos_script_works_in_the_bare_environment(bare: Path, made: xr.D
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_network_is_watched_in_the_bare_environment_with_tensorflow(bare: Path, tmp_path: Path) -> None:
     """By the command, `autolog` and `Diagnosis`; TensorFlow and what it requires come after the rest on the path."""
     beside = tmp_path / "tensorflow"
