@@ -50,7 +50,7 @@ def test_scaling_fitted_on_training_rows_does_not_depend_on_test_rows() -> None:
 
 
 def test_at_least_one_test_row_is_required() -> None:
-    with pytest.raises(UserError, match=r"^split.train: 1000: must be less than the number of rows, 1000$"):
+    with pytest.raises(UserError, match=r"^split.train: 1000: must be less than the number of rows of data/raw, 1000$"):
         cut(train=1000)
 
 

@@ -190,6 +190,17 @@ def test_axes_are_labelled_and_text_is_readable(name: str) -> None:
     assert min(sizes) >= 8
 
 
+def test_an_extreme_row_leaves_the_surface_its_room(tmp_path: Path) -> None:
+    """Matplotlib ended with a singular matrix, and with an axis of infinite length."""
+    inputs = POINTS.inputs.astype(np.float64)
+    inputs[0] = (1e38, 1.7e308)
+    path = tmp_path / "surfaces.png"
+    drawing = surface_figures.decision_surfaces(CHOSEN, Samples(inputs, POINTS.targets), "v")
+    save_figures({path: drawing})
+    usual = drawn_once("surfaces").axes[0]
+    assert (drawing.axes[0].get_xlim(), drawing.axes[0].get_ylim()) == (usual.get_xlim(), usual.get_ylim())
+
+
 def lines(axes: Axes) -> list[np.ndarray]:
     return [np.asarray(line.get_ydata()) for line in axes.lines]
 

@@ -113,7 +113,7 @@ def test_categories_are_encoded_as_scikit_learn_encodes_them() -> None:
 @pytest.mark.parametrize(
     ("target", "changes", "line"),
     [
-        (LABELS, {"train": 60}, "split.train: 60: must be less than the number of rows, 60"),
+        (LABELS, {"train": 60}, "split.train: 60: must be less than the number of rows of data/raw, 60"),
         (LABELS, {"train": 0}, "split.train: 0: must be at least one row"),
         (LABELS, {"train": 0.001}, "split.train: 0.001: must be at least one row"),
         (

@@ -36,6 +36,7 @@ from pipeline.watch import __main__ as command
 from pipeline.watch import mlflow_run
 from pipeline.watch.scripts import run_process
 from pipeline.watch.scripts import tries as watch_tries
+from pipeline.watch.tensorboard import Events
 
 pytestmark = pytest.mark.usefixtures("quick_models_once")
 
@@ -404,9 +405,12 @@ def test_a_run_that_a_killed_process_left_is_marked_by_the_next(
     assert (running, killed, guard.notes) == ({"own", "elsewhere", "somebody's"}, {"killed"}, [])
 
 
-@pytest.mark.parametrize("moment", ["epoch", "last epoch", "model"])
-def test_ctrl_c_leaves_a_killed_run(
-    moment: str, tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("moment", "status"),
+    [("epoch", "KILLED"), ("last epoch", "KILLED"), ("model", "KILLED"), ("TensorBoard's file closes", "FINISHED")],
+)
+def test_ctrl_c_leaves_a_run_with_its_end(
+    moment: str, status: str, tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import mlflow
 
@@ -419,7 +423,7 @@ def test_ctrl_c_leaves_a_killed_run(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (tmp_path / f"{PROGRAM}mlflow-of_a_killed_process").mkdir()
     model, inputs, labels = dense()
-    diagnosis = Diagnosis(inputs, labels, mlflow=True)
+    diagnosis = Diagnosis(inputs, labels, mlflow=True, tensorboard=tmp_path / "logs")
     callbacks: list[keras.callbacks.Callback] = [diagnosis]
     match moment:
         case "epoch":
@@ -431,12 +435,14 @@ def test_ctrl_c_leaves_a_killed_run(
             callbacks.insert(0, ends)
         case "model":
             model.save = interrupt
+        case _:
+            monkeypatch.setattr(Events, "close", interrupt)
     with pytest.raises(KeyboardInterrupt):
         model.fit(inputs, labels, epochs=2, verbose=0, callbacks=callbacks)
     mlflow.end_run()  # as MLflow does before the callback when a script ends; it calls the run finished
     diagnosis.close()
     (run,) = mlflow.MlflowClient().search_runs(["0"])
-    assert run.info.status == "KILLED"
+    assert run.info.status == status
     assert not list(tmp_path.glob(f"{PROGRAM}*"))
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from pipeline.data import scaling
+from pipeline.data.raw_files import RAW
 from pipeline.data.split.samples import Origin, RawData, Samples, Split
 from pipeline.foundations.errors import UserError, first_line
 from pipeline.params.data_params import DataParams
@@ -38,7 +39,7 @@ def _counts(rows: int, params: SplitParams) -> tuple[int, int]:
         round(value * rows) if isinstance(value, float) else value for value in (params.train, params.validation)
     )
     if not 0 < train < rows:
-        allowed = f"must be less than the number of rows, {rows}" if train else "must be at least one row"
+        allowed = f"must be less than the number of rows of {RAW}, {rows}" if train else "must be at least one row"
         raise UserError(f"split.train: {params.train}: {allowed}")
     if train + validation >= rows:
         raise UserError(

@@ -124,11 +124,20 @@ def renew_tried(study: str) -> None:
     Raises:
         UserError: one of the two files is damaged, or the study has no results.
     """
+    with _locked_tried():
+        _save_tried(renewed_tried(study), TRIED)
+
+
+def renewed_tried(study: str) -> dict[str, TriedStudy]:
+    """Return what the file of all studies will hold once it has a study's results.
+
+    Raises:
+        UserError: one of the two files is damaged, or the study has no results.
+    """
     own = load_tried(folder(study) / TRIED.name)
     if study not in own:
         raise UserError(f"{folder(study) / TRIED.name}: no results of {study}: run `make studies`")
-    with _locked_tried():
-        _save_tried(load_tried() | own, TRIED)
+    return load_tried() | own
 
 
 def forget_tried(kept: Collection[str]) -> None:

@@ -24,9 +24,10 @@ def main(name: str) -> None:
         [*data.part_files().values()],
         {"figures": studies.figures(name), "tables": studies.tables(name), "page": [studies.page(name)]},
     )
-    studies.renew_tried(name)  # only now, because what is damaged is found above
+    studies.renewed_tried(name)  # reports what is damaged before anything is written
     manifest.remove_manifest(manifest.of_study(name))
     action = publish.publish_study(content, params.tracking, data.part_files())
+    studies.renew_tried(name)  # only now, because MLflow may reject the study
     manifest.save_manifest({name: content.hashes}, manifest.of_study(name))
     print(f"track study {name}: {action}")
 

@@ -8,6 +8,7 @@ print(diagnosis.verdict)
 import copy
 import os
 import weakref
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -367,6 +368,10 @@ class Diagnosis(keras.callbacks.Callback):
                 self._show(watching, sinks)
             has_ended = True
         finally:  # after Ctrl-C, too: MLflow would call the run finished
-            for sink in sinks:
-                with self._guard(f"write to {sink.name}"):
-                    sink.close(self, is_finished and has_ended)
+            with ExitStack() as closing:  # closes each, even if Ctrl-C ends the closing of another
+                for sink in sinks:
+                    closing.callback(self._close_sink, sink, is_finished and has_ended)
+
+    def _close_sink(self, sink: Sink, is_finished: bool) -> None:
+        with self._guard(f"write to {sink.name}"):
+            sink.close(self, is_finished)

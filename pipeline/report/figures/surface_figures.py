@@ -75,6 +75,7 @@ def _surface(axes: Axes, predictions: xr.Dataset, position: int) -> QuadMesh:
     x1, x2 = predictions.x1.values, predictions.x2.values
     surface = predictions.surface.isel(replica=position, output=0).values
     image = axes.pcolormesh(x1, x2, surface, cmap=PROBABILITY, vmin=0, vmax=1, shading="nearest", rasterized=True)
+    axes.set(xlim=axes.get_xlim(), ylim=axes.get_ylim())  # one extreme row would leave the surface no room
     if surface.min() < 0.5 < surface.max():
         axes.contour(x1, x2, surface, levels=[0.5], colors=BLACK, linewidths=1.4)
     return image
