@@ -83,7 +83,7 @@ def pytest_collection_finish() -> None:
 def same_draws() -> None:
     """Seed what Keras draws its weights and orders from: a merge must not depend on luck."""
     random.seed(0)
-    np.random.seed(0)  # noqa: NPY002
+    np.random.seed(0)
     if "tensorflow" in sys.modules:
         sys.modules["tensorflow"].random.set_seed(0)
 

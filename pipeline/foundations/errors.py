@@ -1,5 +1,6 @@
 """Errors that a user can fix: one line each, exit code 1, no traceback."""
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -80,7 +81,9 @@ def import_failures_in_one_line() -> None:
             print(
                 f"error: {modules[0]}: out of memory while it loads libraries: free some, or raise the limit of memory",
                 file=sys.stderr,
+                flush=True,
             )
+            os._exit(1)  # a half-loaded library may crash while Python ends
         else:
             before(kind, error, traceback)
 
