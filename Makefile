@@ -16,7 +16,7 @@ unexport PYTHONHOME PYTHONPATH
 
 help:
 	@echo "make repro    run what is stale of the study, publish it to MLflow, show the result"
-	@echo "make test     run all tests                      make unit     run the quick tests"
+	@echo "make test     run the tests                      make unit     run the quick tests"
 	@echo "make studies  run grids of changes and remedies, on this machine or a Dask cluster"
 	@echo "make example NAME=digits    run one of examples/ in a folder of its own"
 	@echo "make ui       open the runs in MLflow            make publish  publish to MLFLOW_TRACKING_URI"
@@ -36,7 +36,7 @@ test: setup
 	@python3 -m pytest -n 3 --dist worksteal
 
 unit: setup
-	@python3 -m pytest -m "not slow" -n 2 --dist worksteal
+	@python3 -m pytest -m "not slow and not long and not campaign" -n 2 --dist worksteal
 
 setup: $(INSTALLED)
 

@@ -117,6 +117,7 @@ def test_a_second_repro_only_keeps_tried_remedies_and_the_root_does_not_run_stud
     assert "The reference, `hidden_layers=2`, learns in" in text
 
 
+@pytest.mark.long
 def test_two_workers_of_which_one_is_killed_and_one_worker_give_the_local_bytes(
     local: Workspace, untouched: Workspace, tmp_path: Path
 ) -> None:
@@ -135,6 +136,7 @@ def test_two_workers_of_which_one_is_killed_and_one_worker_give_the_local_bytes(
     assert len(finished(again)) == 3
 
 
+@pytest.mark.long
 def test_a_worker_that_starts_after_the_only_one_is_killed_trains_the_rest(local: Workspace, tmp_path: Path) -> None:
     """Everything that the first worker held is lost, including the data."""
     again = without_cells(local, tmp_path / "again")

@@ -104,7 +104,7 @@ OFTEN = (*RECIPES,)[:5]
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name in OFTEN else pytest.mark.slow) for name in RECIPES]
+    "name", [pytest.param(name, marks=[] if name in OFTEN else pytest.mark.long) for name in RECIPES]
 )
 def test_the_whole_record_agrees_with_the_stacked_trainer(name: str, circles: Split) -> None:
     changes, shared = RECIPES[name]

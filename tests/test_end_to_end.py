@@ -498,6 +498,7 @@ def test_killed_publishing_of_another_evaluation_leaves_no_mixture(workspace: Wo
     assert workspace.runs() == before
 
 
+@pytest.mark.long
 def test_killed_training_runs_again(workspace: Workspace) -> None:
     """Killed while it wrote its results, training leaves nothing that the next `dvc repro` would take for whole."""
     names = set(workspace.content("runs/relu_2"))

@@ -69,8 +69,13 @@ def density(targets: Any, outputs: Any) -> Any:
     return ops.mean(width + 0.5 * ((ops.reshape(targets, ops.shape(middle)) - middle) / ops.exp(width)) ** 2)
 
 
+def power(targets: Any, outputs: Any) -> Any:
+    return ops.mean(ops.abs(ops.reshape(targets, ops.shape(outputs)) - outputs) ** 1.5)
+
+
 COUNTS = RANDOM.poisson(np.exp(0.8 * SIGNAL)).astype("float32")
 VALUES = (SIGNAL + 0.5 * NOISE).astype("float32")
+OUTLIERS = VALUES + 20 * (RANDOM.random(400) < 0.04).astype("float32")
 LABELS = (SIGNAL + NOISE > 0).astype("float32")
 RARE = (SIGNAL + NOISE > 1.9).astype("float32")
 TAGS = np.stack([SIGNAL + NOISE > 0.5, COLUMNS[:, 3] > 0.3, COLUMNS[:, 1] > 1], axis=1).astype("float32")
@@ -81,10 +86,10 @@ TAGS = np.stack([SIGNAL + NOISE > 0.5, COLUMNS[:, 3] > 0.3, COLUMNS[:, 1] > 1], 
     [
         ("poisson", 1, "exponential", COUNTS),
         (pinball, 1, None, VALUES),
-        (density, 2, None, VALUES),
-        (keras.losses.Huber(), 1, None, VALUES + 20 * (RANDOM.random(400) < 0.04).astype("float32")),
+        pytest.param(density, 2, None, VALUES, marks=pytest.mark.long),
+        pytest.param(keras.losses.Huber(), 1, None, OUTLIERS, marks=pytest.mark.long),
         ("binary_crossentropy", 3, "sigmoid", TAGS),
-        (lambda y, p: ops.mean(ops.abs(ops.reshape(y, ops.shape(p)) - p) ** 1.5), 1, None, VALUES),
+        pytest.param(power, 1, None, VALUES, marks=pytest.mark.long),
     ],
     ids=["counts", "a quantile", "a density", "outliers", "several labels", "a user's own loss"],
 )
@@ -175,7 +180,7 @@ PICTURES = (np.outer(RANDOM.random(300), np.linspace(0, 1, 12)) + 0.2 * RANDOM.r
 PICTURES[:, 0] = 0.0  # as the edges of pictures
 
 
-@pytest.mark.parametrize("loss", ["binary_crossentropy", "mse"])
+@pytest.mark.parametrize("loss", ["binary_crossentropy", pytest.param("mse", marks=pytest.mark.long)])
 def test_an_autoencoder_is_judged_by_its_reconstruction(loss: str) -> None:
     model = network(12, "sigmoid", inputs=12)
     model.compile(keras.optimizers.Adam(0.02), loss)

@@ -108,7 +108,7 @@ def loss_alone(model: keras.Model, inputs: np.ndarray, targets: np.ndarray) -> f
         recipe("layer_wise", **WHOLE),
         pytest.param(recipe("autoencoder", **WHOLE, hidden_layers=2), marks=pytest.mark.campaign),
         pytest.param(recipe("layer_wise", units=[4, 2, 2], kernel_regularizer=L2), marks=pytest.mark.campaign),
-        recipe("autoencoder", units=[4, 2, 4], kernel_regularizer=L2),
+        pytest.param(recipe("autoencoder", units=[4, 2, 4], kernel_regularizer=L2), marks=pytest.mark.long),
     ],
     ids=[
         *("layer_wise", "autoencoder, AdamW", "layer_wise, all", "autoencoder, all"),

@@ -894,7 +894,9 @@ def test_what_packaging_leaves_where_it_is_killed_lies_in_the_folder_that_goes(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, None])
+@pytest.mark.parametrize(
+    "number", [None, *(pytest.param(each, marks=pytest.mark.long) for each in (signal.SIGINT, signal.SIGTERM))]
+)
 def test_publishing_leaves_no_temporary_files(
     published: Workspace, empty_store: Path, tmp_path: Path, number: int | None
 ) -> None:
