@@ -483,6 +483,15 @@ def test_a_model_of_another_task_gives_what_was_recorded(
     np.testing.assert_allclose(predicted, made.predictions.test_prediction[best], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("error", [MemoryError("Unable to allocate 9 GiB"), ValueError("C error: out of memory")])
+def test_a_file_without_memory_for_it_is_perhaps_not_damaged(error: Exception, tmp_path: Path) -> None:
+    path = tmp_path / "history.nc"
+    path.touch()
+    expected = r"history.nc: damaged, or too large for the free memory \((U|C e)"
+    with pytest.raises(UserError, match=expected), files.reading(path, "text"):
+        raise error
+
+
 def test_predictions_whose_surface_lacks_an_axis_are_damaged(result: Trained, circles: Split) -> None:
     whole = result.predictions
     assert {"x1", "x2"} <= whole.coords.keys()

@@ -162,7 +162,10 @@ def reading(path: Path, what: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:  # three libraries read these files, and each raises types of its own
-        raise UserError(f"{path}: damaged ({first_line(error)}): must be {what}; `dvc repro` makes it again") from None
+        reason = f"damaged ({first_line(error)})"
+        if isinstance(error, MemoryError) or "out of memory" in str(error):  # a damaged header may name any size, too
+            reason = f"damaged, or too large for the free memory ({first_line(error)})"
+        raise UserError(f"{path}: {reason}: must be {what}; `dvc repro` makes it again") from None
 
 
 def save_json(value: Any, path: Path) -> None:
