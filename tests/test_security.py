@@ -31,6 +31,7 @@ from pipeline.params.file import load
 from pipeline.params.variant_params import KerasObject
 from pipeline.report.pages.document import Bullets, Document, Picture, Section, Text
 from pipeline.report.pages.html import render
+from pipeline.repro import __main__ as repro
 from pipeline.repro import dvc_lock
 from pipeline.tracking import live_runs, manifest, store, turn
 from pipeline.tracking.tags import FOLLOWER, PUBLISHER
@@ -293,6 +294,30 @@ def test_an_error_commands_no_terminal() -> None:
 
 
 # Files of one user
+
+
+@pytest.mark.slow
+def test_dvc_keeps_what_it_unpickles_in_a_folder_of_its_user_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("DVC_ROOT", "DVC_SITE_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    private = tmp_path / ".dvc" / "tmp" / "private"
+    private.mkdir(parents=True)
+    private.chmod(0o777)  # as DVC would make it
+    repro.keep_dvcs_state_private()
+    assert stat.S_IMODE(private.stat().st_mode) == 0o700
+    shutil.rmtree(tmp_path / ".dvc")
+    subprocess.run(["dvc", "init", "--no-scm", "--quiet"], check=True)
+    monkeypatch.delenv("DVC_SITE_CACHE_DIR")
+    repro.keep_dvcs_state_private()
+    assert stat.S_IMODE(private.stat().st_mode) == 0o700
+    said = subprocess.run(["dvc", "doctor"], check=True, capture_output=True, text=True).stdout
+    assert f"Repo.site_cache_dir: {private}/" in said
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", "elsewhere")
+    repro.keep_dvcs_state_private()
+    assert os.environ["DVC_SITE_CACHE_DIR"] == "elsewhere"
 
 
 def test_compiled_code_is_kept_where_nobody_else_can_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -317,7 +317,7 @@ class MachineCampaign:
         """Yield what is wrong with a command's end under the condition."""
         if code == 0:
             return
-        if fault := complaint(code, errors):
+        if fault := complaint(code, anonymous(errors, place.disk)):  # before it is cut, which may leave half a path
             yield fault
         if case.must_succeed:
             yield f"it fails: {errors.strip()[-300:]}"

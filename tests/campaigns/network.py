@@ -129,6 +129,7 @@ class Trials:
     """A folder with a trained variant, and a server behind a proxy."""
 
     expected: dict[str, Any]  # what an undisturbed publisher publishes
+    seconds: float  # what it takes
 
     def __init__(self, place: Path, server_port: int, network: Network) -> None:
         from mlflow import MlflowClient
@@ -162,8 +163,10 @@ class Trials:
             return self._ground.command("track", seconds=600)
 
     def publish_undisturbed(self) -> dict[str, Any]:
-        """Return what a publisher publishes without faults."""
+        """Return what a publisher publishes without faults, and note its seconds."""
+        began = time.monotonic()
         done = self._publish("undisturbed")
+        self.seconds = time.monotonic() - began
         if done.code != 0:
             raise RuntimeError(done.output)
         return published(self._direct, "undisturbed", "undisturbed")
@@ -306,7 +309,7 @@ def main() -> int:
             print(f"undisturbed: {len(trials.expected['runs'])} runs, {network.requests} requests", flush=True)
         for number in range(asked.trials):
             line = trials.publish(
-                f"trial_{number}", WEATHER[number % len(WEATHER)], luck.choice((0, luck.uniform(0, 15)))
+                f"trial_{number}", WEATHER[number % len(WEATHER)], luck.choice((0, luck.uniform(0, trials.seconds)))
             )
             lines.append(line)
             print(json.dumps(line), flush=True)
