@@ -35,8 +35,8 @@ INTERRUPTED_WITHIN = 20  # seconds for them to end after they were interrupted f
 def keep_dvcs_state_private() -> None:
     """Let DVC keep its state in a folder of this user alone, unless DVC_SITE_CACHE_DIR names one.
 
-    DVC unpickles that state (GHSA-w8v5-vhqr-4h9v). By default it is in /var/tmp/dvc, where every user of the machine can
-    replace it.
+    DVC unpickles that state (GHSA-w8v5-vhqr-4h9v). By default it is in /var/tmp/dvc, where every user of the machine
+    can replace it.
     """
     if "DVC_SITE_CACHE_DIR" not in os.environ:
         folder = root() / ".dvc" / "tmp" / "private"
