@@ -1,4 +1,4 @@
-# The two commands: `make repro` runs the study, `make test` runs all tests. Each sets up .venv where it is missing.
+# The two commands: `make repro` runs the study, `make test` runs the tests. Each sets up .venv where it is missing.
 
 VENV := .venv
 INSTALLED := $(VENV)/.installed
