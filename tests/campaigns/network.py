@@ -13,7 +13,6 @@ import os
 import random
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -129,7 +128,6 @@ class Trials:
     """A folder with a trained variant, and a server behind a proxy."""
 
     expected: dict[str, Any]  # what an undisturbed publisher publishes
-    seconds: float  # what it takes
 
     def __init__(self, place: Path, server_port: int, network: Network) -> None:
         from mlflow import MlflowClient
@@ -163,33 +161,24 @@ class Trials:
             return self._ground.command("track", seconds=600)
 
     def publish_undisturbed(self) -> dict[str, Any]:
-        """Return what a publisher publishes without faults, and note its seconds."""
-        began = time.monotonic()
+        """Return what a publisher publishes without faults."""
         done = self._publish("undisturbed")
-        self.seconds = time.monotonic() - began
         if done.code != 0:
             raise RuntimeError(done.output)
         return published(self._direct, "undisturbed", "undisturbed")
 
-    def publish(self, name: str, weather: tuple[float, tuple[str, ...], float], start: float) -> dict[str, Any]:
+    def publish(self, name: str, weather: tuple[float, tuple[str, ...], float], after: int) -> dict[str, Any]:
         """Publish while there are faults, then without; return how both ended.
 
         Args:
-            start: seconds after which the faults begin.
+            after: the number of requests before the faults.
         """
         network, (share, faults, seconds) = self._network, weather
-        network.met.clear()
-        begin = threading.Timer(start, lambda: setattr(network, "share", share))
-        end = threading.Timer(start + seconds, lambda: setattr(network, "share", 0.0))
-        network.faults = faults
+        network.worsen(share, faults, seconds, after)
         began = network.answered_at = time.monotonic()
-        for timer in (begin, end):
-            timer.start()
         (self._ground.folder / "mlruns" / "manifest.json").unlink(missing_ok=True)
         done = self._publish(name)
         took, silent = time.monotonic() - began, time.monotonic() - network.answered_at
-        for timer in (begin, end):
-            timer.cancel()
         network.share = 0.0
         met = dict(network.met)
         wrong = []
@@ -215,7 +204,7 @@ class Trials:
             "what": "publish",
             "share": share,
             "faults": "all" if faults == FAULTS else ", ".join(faults),
-            "from": round(start, 1),
+            "after": after,
             "for": seconds,
             "met": sum(met.values()),
             "code": done.code,
@@ -239,27 +228,19 @@ class Trials:
         return json.loads(done.printed.splitlines()[-1]) | {"said": " | ".join(lines)}
 
     def watched(
-        self, weather: tuple[float, tuple[str, ...], float], start: float, usual: Mapping[str, Any]
+        self, weather: tuple[float, tuple[str, ...], float], after: int, usual: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Train while there are faults.
 
         Args:
+            after: the number of requests before the faults.
             usual: what a training without MLflow printed.
         """
         from pipeline.watch.mlflow_run import WAITS_WITHIN
 
         network, (share, faults, seconds) = self._network, weather
-        network.met.clear()
-        network.faults = faults
-        timers = [
-            threading.Timer(start, lambda: setattr(network, "share", share)),
-            threading.Timer(start + seconds, lambda: setattr(network, "share", 0.0)),
-        ]
-        for timer in timers:
-            timer.start()
+        network.worsen(share, faults, seconds, after)
         found = self.fit(with_mlflow=True)
-        for timer in timers:
-            timer.cancel()
         network.share = 0.0
         slower = found["seconds"] - usual["seconds"]
         wrong = [f"raised {found['raised']}"] if found["raised"] else []
@@ -270,7 +251,7 @@ class Trials:
             "what": "fit",
             "share": share,
             "faults": "all" if faults == FAULTS else ", ".join(faults),
-            "from": round(start, 1),
+            "after": after,
             "for": seconds,
             "met": sum(network.met.values()),
             "slower": round(slower, 1),
@@ -309,7 +290,7 @@ def main() -> int:
             print(f"undisturbed: {len(trials.expected['runs'])} runs, {network.requests} requests", flush=True)
         for number in range(asked.trials):
             line = trials.publish(
-                f"trial_{number}", WEATHER[number % len(WEATHER)], luck.choice((0, luck.uniform(0, trials.seconds)))
+                f"trial_{number}", WEATHER[number % len(WEATHER)], luck.choice((0, luck.randrange(80)))
             )
             lines.append(line)
             print(json.dumps(line), flush=True)
@@ -318,7 +299,7 @@ def main() -> int:
             usual = trials.fit(with_mlflow=False)
             print(f"alone: {usual['seconds']:.1f} s", flush=True)
         for number in range(asked.fits):
-            line = trials.watched(WEATHER[number % len(WEATHER)], luck.choice((0, luck.uniform(0, 15))), usual)
+            line = trials.watched(WEATHER[number % len(WEATHER)], luck.choice((0, luck.randrange(30))), usual)
             lines.append(line)
             print(json.dumps(line), flush=True)
     LOG.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")

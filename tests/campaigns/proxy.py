@@ -18,10 +18,13 @@ PATIENCE = 120  # seconds in which the server itself must answer
 
 @dataclass
 class Network:
-    """What the proxy does to each answer; a test changes it while the proxy runs.
+    """What the proxy does to each answer.
 
     share: the share of answers that a fault meets.
     faults: the faults that are drawn.
+    whole: how many answers are still without faults.
+    lasts: for how many seconds there are faults, from the first answer that may meet one.
+    ends_at: when the faults end, in seconds of `time.monotonic`; None before they begin.
     port: the port of the proxy.
     met: how often each fault was met.
     requests: the number of requests so far.
@@ -31,19 +34,33 @@ class Network:
     luck: random.Random
     share: float = 0.0
     faults: tuple[str, ...] = FAULTS
+    whole: int = 0
+    lasts: float = 0.0
+    ends_at: float | None = None
     port: int = 0
     met: Counter[str] = field(default_factory=Counter)
     requests: int = 0
     answered_at: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def worsen(self, share: float, faults: tuple[str, ...], seconds: float, after: int) -> None:
+        """Begin faults with the next answer but `after`, for so many seconds, and forget those that were met."""
+        with self.lock:
+            self.share, self.faults, self.whole, self.lasts, self.ends_at = share, faults, after, seconds, None
+            self.met.clear()
+
     def draw(self) -> str | None:
         """Return the fault that this answer meets, if any."""
         with self.lock:
             self.requests += 1
-            fault = self.luck.choice(self.faults) if self.luck.random() < self.share else None
-            if fault is not None:
-                self.met[fault] += 1
+            if self.whole:
+                self.whole -= 1
+                return None
+            self.ends_at = self.ends_at or time.monotonic() + self.lasts
+            if time.monotonic() > self.ends_at or self.luck.random() >= self.share:
+                return None
+            fault = self.luck.choice(self.faults)
+            self.met[fault] += 1
             return fault
 
     @property
