@@ -41,13 +41,14 @@ from pipeline.history.thinning import log_spaced
 from pipeline.history.training_progress import Process, Progress
 from pipeline.params.data_params import DataParams
 from pipeline.params.tracking_params import TrackingParams
-from pipeline.tracking import current, images, live_runs, publish, servers, store
+from pipeline.tracking import current, images, live_runs, publish, servers, store, turn
 from pipeline.tracking.guide import guide, searches
 from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import Point, VariantFiles, VariantPayload, VariantSource, assemble, not_published
 from pipeline.tracking.registered_model import choose, registered_name
 from pipeline.tracking.run_parameters import flattened
-from pipeline.tracking.tags import COMPLETE, CURRENT, PAIR, search_for
+from pipeline.tracking.tags import COMPLETE, CURRENT, PAIR, PUBLISHER, search_for
+from pipeline.tracking.turn import TurnClaim
 from pipeline.tracking.ui import serve
 
 TRACKING = TrackingParams(experiment="e", registered_model="m", layer_epochs=3, profile_epochs=2)
@@ -202,6 +203,19 @@ def test_publishing_again_changes_nothing(client: MlflowClient) -> None:
     before = snapshot(client)
     assert published(content()) == {"v": "nothing new"}
     assert snapshot(client) == before
+
+
+@pytest.mark.slow
+def test_a_publisher_with_nothing_to_write_removes_the_claims_that_this_folder_left(client: MlflowClient) -> None:
+    """As after an answer that was cut when everything was written: nobody would wait, and remove them, later."""
+    published(content())
+    experiment_id = client.get_experiment_by_name("e").experiment_id
+    for name, place in (("dead", turn._place()), ("elsewhere", "another folder")):
+        claim = TurnClaim(ticket=1, nonce="n", place=place)
+        client.set_experiment_tag(experiment_id, f"{PUBLISHER}{name}", claim.model_dump_json())
+    assert published(content()) == {"v": "nothing new"}
+    tags = client.get_experiment(experiment_id).tags
+    assert [key for key in tags if key.startswith(PUBLISHER)] == [f"{PUBLISHER}elsewhere"]
 
 
 @pytest.mark.slow

@@ -84,9 +84,14 @@ class Turn:
         self._over.set()
         # After an error of the store the tag stays, and the next publisher waits until the lease is over.
         has_failed = isinstance(error, STORE_ERRORS) or (error and isinstance(error.__context__, STORE_ERRORS))
-        if self._thread is not None and not has_failed:
-            with self._writing, suppress(*STORE_ERRORS):
+        if has_failed:
+            return
+        with self._writing, suppress(*STORE_ERRORS):
+            if self._thread is not None:
                 self._client.delete_experiment_tag(self._experiment_id, self._key)
+            else:  # nobody waited, so what an earlier process of this folder left is still there
+                for key in [key for key, value in self._others().items() if self._is_of_this_folder(value)]:
+                    self._client.delete_experiment_tag(self._experiment_id, key)
 
     def take(self) -> None:
         """Wait until no other publisher is writing to this experiment.
@@ -165,10 +170,12 @@ class Turn:
         return others
 
     def _is_dead(self, key: str, value: str, now: float) -> bool:
+        return self._is_of_this_folder(value) or now > self._seen[key][1] + self._patience
+
+    def _is_of_this_folder(self, value: str) -> bool:
+        """Return whether the tag is of another publisher of this folder, which is dead: this one holds the lock."""
         claim = _claim(value)
-        # This process holds the lock of this folder, so another publisher of this folder must be dead.
-        is_of_this_folder = claim is not None and claim.place == self._place
-        return is_of_this_folder or now > self._seen[key][1] + self._patience
+        return claim is not None and claim.place == self._place
 
     def _others(self) -> dict[str, str]:
         return {key: value for key, value in self._tags().items() if key.startswith(PUBLISHER) and key != self._key}
