@@ -43,6 +43,7 @@ LOG = CAMPAIGNS / "kills.jsonl"
 TURNS = ("make repro", "make studies", "make repro", "callback", "make repro", "follower", "make repro", "make repro")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 ENDS_WITHIN = 120.0  # seconds; on a crowded machine
+BEGINS_WITHIN = 300.0  # seconds; a follower runs on, and makes no store where an earlier one has made it
 MOST_KILLS = 3
 
 
@@ -169,10 +170,11 @@ class KilledRun:
 
 
 def killed(trial: KillTrial, command: Sequence[str], kill: Kill, length: float) -> KilledRun:
-    """Run a command and kill it."""
+    """Run a command and kill it; where the phase does not begin, as after an earlier kill, kill it later."""
     with trial.started(command) as process:
         view = View(trial.workspace, trial.temporary, trial.output)
-        while process.poll() is None:
+        latest = time.monotonic() + BEGINS_WITHIN
+        while process.poll() is None and time.monotonic() < latest:
             view.look()
             if kill.phase.begins(view):
                 break
