@@ -31,8 +31,7 @@ from pipeline.params.file import load
 from pipeline.params.variant_params import KerasObject
 from pipeline.report.pages.document import Bullets, Document, Picture, Section, Text
 from pipeline.report.pages.html import render
-from pipeline.repro import __main__ as repro
-from pipeline.repro import dvc_lock
+from pipeline.repro import dvc_lock, dvc_state
 from pipeline.tracking import live_runs, manifest, store, turn
 from pipeline.tracking.tags import FOLLOWER, PUBLISHER
 from pipeline.training.compiled import compiling
@@ -306,17 +305,17 @@ def test_dvc_keeps_what_it_unpickles_in_a_folder_of_its_user_alone(
     private = tmp_path / ".dvc" / "tmp" / "private"
     private.mkdir(parents=True)
     private.chmod(0o777)  # as DVC would make it
-    repro.keep_dvcs_state_private()
+    dvc_state.keep_private()
     assert stat.S_IMODE(private.stat().st_mode) == 0o700
     shutil.rmtree(tmp_path / ".dvc")
     subprocess.run(["dvc", "init", "--no-scm", "--quiet"], check=True)
     monkeypatch.delenv("DVC_SITE_CACHE_DIR")
-    repro.keep_dvcs_state_private()
+    dvc_state.keep_private()
     assert stat.S_IMODE(private.stat().st_mode) == 0o700
     said = subprocess.run(["dvc", "doctor"], check=True, capture_output=True, text=True).stdout
     assert f"Repo.site_cache_dir: {private}/" in said
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", "elsewhere")
-    repro.keep_dvcs_state_private()
+    dvc_state.keep_private()
     assert os.environ["DVC_SITE_CACHE_DIR"] == "elsewhere"
 
 

@@ -207,7 +207,7 @@ def test_publishing_again_changes_nothing(client: MlflowClient) -> None:
 
 @pytest.mark.slow
 def test_a_publisher_with_nothing_to_write_removes_the_claims_that_this_folder_left(client: MlflowClient) -> None:
-    """As after an answer that was cut when everything was written: nobody would wait, and remove them, later."""
+    """A publisher leaves its claim where the last answer is cut. No later one removes it by waiting for its turn."""
     published(content())
     experiment_id = client.get_experiment_by_name("e").experiment_id
     for name, place in (("dead", turn._place()), ("elsewhere", "another folder")):

@@ -32,7 +32,7 @@ def temporary_folder(prefix: str, place: Path | None = None) -> Iterator[Path]:
     Args:
         place: the parent folder; the system's folder for temporary files by default.
     """
-    if place is None:  # other programs have folders there, too
+    if place is None:  # all programs share the system's folder
         place, prefix = Path(tempfile.gettempdir()), PROGRAM + prefix
     with unwinding_on_sigterm():
         _remove_leftovers(place, prefix)

@@ -1,7 +1,6 @@
 """Run `make repro` and `make studies`: check params.yaml, run stale stages by DVC, publish, show the results."""
 
 import argparse
-import os
 import re
 import signal
 import subprocess
@@ -18,11 +17,10 @@ import pipeline.stages  # noqa: F401 -- reports what ends the next imports, and 
 from pipeline import check
 from pipeline.evaluation.study_files import forget_tried
 from pipeline.foundations.errors import reported_in_one_line
-from pipeline.foundations.files import root
 from pipeline.params.params import read
 from pipeline.report import results_table
 from pipeline.report.files import PAGE, load_variants
-from pipeline.repro import busy_files, dvc_lock
+from pipeline.repro import busy_files, dvc_lock, dvc_state
 
 STUDIES = "studies/dvc.yaml"
 RUNNING = re.compile(r"Running stage '(.+)':")
@@ -30,19 +28,6 @@ ADVICE = "Use `dvc push`"
 ENDS_WITHIN = 20  # seconds for the follower to end: it removes its runs, perhaps from a slow store
 REACHED_WITHIN = 5  # seconds for DVC and its stage to end if an interruption has reached them, too
 INTERRUPTED_WITHIN = 20  # seconds for them to end after they were interrupted from here
-
-
-def keep_dvcs_state_private() -> None:
-    """Let DVC keep its state in a folder of this user alone, unless DVC_SITE_CACHE_DIR names one.
-
-    DVC unpickles that state (GHSA-w8v5-vhqr-4h9v). By default it is in /var/tmp/dvc, where every user of the machine
-    can replace it.
-    """
-    if "DVC_SITE_CACHE_DIR" not in os.environ:
-        folder = root() / ".dvc" / "tmp" / "private"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)  # DVC may have made it
-        os.environ["DVC_SITE_CACHE_DIR"] = str(folder)
 
 
 @contextmanager
@@ -76,6 +61,7 @@ def repro(*targets: str) -> list[str]:
     """
     stages: list[str] = []
     command = ["dvc", "repro", *targets]
+    dvc_state.keep_private()
     busy_files.remove_if_abandoned()
     with (
         following(),
@@ -183,5 +169,4 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, because DVC must end as well
     with reported_in_one_line():
-        keep_dvcs_state_private()
         main(arguments.studies)

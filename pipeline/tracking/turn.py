@@ -84,12 +84,10 @@ class Turn:
         self._over.set()
         # After an error of the store the tag stays, and the next publisher waits until the lease is over.
         has_failed = isinstance(error, STORE_ERRORS) or (error and isinstance(error.__context__, STORE_ERRORS))
-        if has_failed:
-            return
         with self._writing, suppress(*STORE_ERRORS):
-            if self._thread is not None:
+            if self._thread is not None and not has_failed:
                 self._client.delete_experiment_tag(self._experiment_id, self._key)
-            else:  # nobody waited, so what an earlier process of this folder left is still there
+            elif error is None:  # without a turn; to wait for one would have removed the claims of dead publishers
                 for key in [key for key, value in self._others().items() if self._is_of_this_folder(value)]:
                     self._client.delete_experiment_tag(self._experiment_id, key)
 
