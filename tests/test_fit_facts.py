@@ -21,7 +21,7 @@ from pipeline.recorder.fit_arguments import FitArguments, arguments_of_fit
 from pipeline.recorder.fit_end import is_backwards
 from pipeline.training.common.train_replicas import join_records
 
-pytestmark = pytest.mark.usefixtures("quick_models_once")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_models_once")]  # each trains a network
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from pipeline.watch.judging.counted_rows import _padding
 from pipeline.watch.judging.loss_scale import loss_scale
 from pipeline.watch.judging.reference_inputs import _with_previous
 
-pytestmark = pytest.mark.usefixtures("quick_models_once")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_models_once")]  # each trains a network
 
 RANDOM = np.random.default_rng(0)
 COLUMNS = RANDOM.normal(size=(400, 4)).astype("float32")

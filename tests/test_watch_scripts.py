@@ -405,6 +405,7 @@ def test_a_run_that_a_killed_process_left_is_marked_by_the_next(
     assert (running, killed, guard.notes) == ({"own", "elsewhere", "somebody's"}, {"killed"}, [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("moment", "status"),
     [("epoch", "KILLED"), ("last epoch", "KILLED"), ("model", "KILLED"), ("TensorBoard's file closes", "FINISHED")],
